@@ -1,0 +1,126 @@
+"""Checks made at trace time, at the door of every public function. They cost nothing in the compiled program."""
+
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.errors import DtypeError, ShapeError, explain
+
+
+def array(op: str, argument: str, value: Any) -> jax.Array:
+    """Return `value` as a jax array, or raise `DtypeError` when it is neither an array nor a number."""
+    if isinstance(value, jax.Array | np.ndarray | np.generic | numbers.Number):
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biufcV":
+            raise DtypeError(
+                explain(op, argument, got=f"a NumPy array of dtype {value.dtype}",
+                        expected="numbers", fix="encode the values as numbers first")
+            )  # fmt: skip
+        return jnp.asarray(value)
+    raise DtypeError(
+        explain(op, argument, got=f"a {type(value).__name__}", expected="an array",
+                fix=f"pass jnp.asarray({argument})")
+    )  # fmt: skip
+
+
+def floating(op: str, argument: str, value: Any) -> jax.Array:
+    """Return `value` as a floating array, or raise `DtypeError`."""
+    out = array(op, argument, value)
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise DtypeError(
+            explain(op, argument, got=f"of dtype {out.dtype}", expected="a floating dtype",
+                    fix=f"{argument}.astype(jnp.float32)")
+        )  # fmt: skip
+    return out
+
+
+def integer(op: str, argument: str, value: Any) -> jax.Array:
+    """Return `value` as an integer array, or raise `DtypeError`."""
+    out = array(op, argument, value)
+    if not jnp.issubdtype(out.dtype, jnp.integer):
+        raise DtypeError(
+            explain(op, argument, got=f"of dtype {out.dtype}", expected="an integer dtype",
+                    fix=f"{argument}.astype(jnp.int32)")
+        )  # fmt: skip
+    return out
+
+
+def same_shape(op: str, first: str, a: jax.Array, second: str, b: jax.Array) -> None:
+    """Raise `ShapeError` unless both shapes are equal: nothing is broadcast in silence."""
+    if a.shape != b.shape:
+        fix = "make the shapes equal; nothing is broadcast here"
+        if a.size == b.size:
+            fix = f"{second}.reshape({first}.shape)"
+        raise ShapeError(
+            explain(op, second, got=f"of shape {b.shape}",
+                    expected=f"the shape of '{first}', {a.shape}", fix=fix)
+        )  # fmt: skip
+
+
+def rank_at_least(op: str, argument: str, value: jax.Array, rank: int, axes: str) -> None:
+    """Raise `ShapeError` unless `value` has at least `rank` axes, named in `axes`."""
+    if value.ndim < rank:
+        raise ShapeError(
+            explain(op, argument, got=f"of shape {value.shape}",
+                    expected=f"at least {rank} axes, {axes}",
+                    fix=f"{argument}[None] adds a leading axis")
+        )  # fmt: skip
+
+
+def axis_in(op: str, value: jax.Array, axis: int) -> int:
+    """Return `axis` counted from 0, or raise `ShapeError` when the array has no such axis."""
+    if not isinstance(axis, int) or not -value.ndim <= axis < value.ndim:
+        raise ShapeError(
+            explain(op, "axis", got=repr(axis), expected=f"an axis of an array of shape {value.shape}",
+                    fix="pass axis=-1 for the last axis")
+        )  # fmt: skip
+    return axis % value.ndim
+
+
+def one_of(op: str, argument: str, value: Any, choices: Collection[Any]) -> None:
+    """Raise `ValueError` unless `value` is one of `choices`."""
+    if not any(value is choice or value == choice for choice in choices):
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(
+            explain(op, argument, got=repr(value), expected=f"one of {listed}",
+                    fix=f"choose one of them for {argument}=")
+        )  # fmt: skip
+
+
+def positive_integer(op: str, argument: str, value: Any, *, least: int = 1) -> int:
+    """Return `value` as an int, or raise when it is not a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise DtypeError(
+            explain(op, argument, got=f"{value!r} ({type(value).__name__})",
+                    expected="a whole number", fix=f"{argument}=int(...)")
+        )  # fmt: skip
+    if value < least:
+        raise ValueError(
+            explain(op, argument, got=value, expected=f"at least {least}",
+                    fix=f"pass {argument}={least} or more")
+        )  # fmt: skip
+    return int(value)
+
+
+def in_range(op: str, argument: str, value: Any, low: float, high: float, text: str) -> None:
+    """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    number = float(value)
+    if not low <= number < high:
+        raise ValueError(
+            explain(op, argument, got=value, expected=text, fix=f"pass {argument} in {text}")
+        )
+
+
+def key(op: str, value: Any) -> jax.Array:
+    """Return a typed PRNG key, or raise `DtypeError` that names `jax.random.key`."""
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return value
+    raise DtypeError(
+        explain(op, "key", got=f"a {type(value).__name__}", expected="a typed PRNG key",
+                fix="jax.random.key(seed)")
+    )  # fmt: skip

@@ -1,0 +1,5 @@
+"""Layers: flax's own modules with our kernels and safe defaults, and modules of our own where flax has none."""
+
+from .dense import Linear as Linear
+from .dropout import Dropout as Dropout
+from .norm import BatchNorm as BatchNorm

@@ -1,0 +1,83 @@
+"""Dropout whose rate may be traced, so that a sweep over rates is one program."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxdl import _checks
+from jaxdl.errors import explain
+
+
+class _Bound:
+    """Carries a traced rate past flax, which would otherwise count it as state of the module."""
+
+    def __init__(self, rate: Any) -> None:
+        self.rate = rate
+
+
+class Dropout(nnx.Module):
+    """Inverted dropout: ``y = x * mask / (1 - rate)`` in training, ``y = x`` otherwise.
+
+    The mask keeps each entry with probability ``1 - rate``.
+
+    Args:
+        rate: probability to drop an entry, in [0, 1); a traced scalar; or the name of a hyperparameter,
+            read from the `hyper` that `Net.apply` receives: ``Dropout("dropout", rngs=rngs)``.
+        rngs: random streams; the stream "dropout" is used, else the default one.
+
+    Raises:
+        ValueError: the rate lies outside [0, 1), or `hyper` lacks the name.
+        DtypeError: the input is not floating.
+
+    Example:
+        >>> layer = Dropout(0.5, rngs=nnx.Rngs(0))
+        >>> sorted(set(layer(jnp.ones(100)).tolist()))
+        [0.0, 2.0]
+
+    Reference:
+        Srivastava et al. (2014). The same distribution as ``torch.nn.Dropout(rate)``.
+    """
+
+    def __init__(self, rate: float | jax.Array | str, *, rngs: nnx.Rngs) -> None:
+        if not isinstance(rate, str):
+            _checks.in_range("Dropout", "rate", rate, 0, 1, "[0, 1)")
+        self.rate = rate if isinstance(rate, int | float | str) else "(traced)"
+        self.bound = None if isinstance(rate, str) else _Bound(rate)
+        self.deterministic = False
+        self.rngs = rngs["dropout"].fork()
+
+    def set_view(self, *, deterministic: bool | None = None, **others: Any) -> dict[str, Any]:
+        """Switch between training and evaluation; called by ``flax.nnx.view``."""
+        if deterministic is not None:
+            self.deterministic = deterministic
+        return others
+
+    def bind_hyper(self, hyper: Mapping[str, Any]) -> None:
+        """Take the rate from `hyper` when it was given by name; called by `Net.apply`."""
+        if self.bound is not None or self.deterministic:
+            return
+        if self.rate not in hyper:
+            raise ValueError(
+                explain("Dropout", "hyper", got=f"without '{self.rate}' (it has {sorted(hyper)})",
+                        expected=f"a value for Dropout(rate='{self.rate}')",
+                        fix=f"hyper={{..., '{self.rate}': 0.5}}")
+            )  # fmt: skip
+        _checks.in_range("Dropout", self.rate, hyper[self.rate], 0, 1, "[0, 1)")
+        self.bound = _Bound(hyper[self.rate])
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Drop entries of `x`, an array of any shape; returns the same shape and dtype."""
+        x = _checks.floating("Dropout", "x", x)
+        if self.deterministic:
+            return x
+        if self.bound is None:
+            self.bind_hyper({})
+        rate = self.bound.rate if self.bound is not None else 0.0
+        if isinstance(rate, int | float) and rate == 0:
+            return x
+        keep = 1 - jnp.asarray(rate, x.dtype)
+        mask = jax.random.bernoulli(self.rngs(), keep, x.shape)
+        return jnp.where(mask, x / keep, jnp.zeros((), x.dtype))
