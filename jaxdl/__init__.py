@@ -1,9 +1,17 @@
 """Deep learning as pure JAX functions: a whole training run, or a sweep of them, is one compiled program."""
 
-from jaxdl import activations as activations
-from jaxdl import initializers as initializers
-from jaxdl import losses as losses
-from jaxdl import metrics as metrics
-from jaxdl import optim as optim
+from . import activations as activations
+from . import data as data
+from . import errors as errors
+from . import initializers as initializers
+from . import layers as layers
+from . import losses as losses
+from . import metrics as metrics
+from . import models as models
+from . import net as net
+from . import optim as optim
+from . import plot as plot
+from . import scaling as scaling
+from . import train as train
 
 __version__ = "0.1.0"

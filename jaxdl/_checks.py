@@ -1,4 +1,4 @@
-"""Checks made at trace time, at the door of every public function. They cost nothing in the compiled program."""
+"""Checks at the door of every public function, made at trace time: the compiled program has none of them."""
 
 import numbers
 from collections.abc import Collection
@@ -111,9 +111,7 @@ def in_range(op: str, argument: str, value: Any, low: float, high: float, text: 
         return
     number = float(value)
     if not low <= number < high:
-        raise ValueError(
-            explain(op, argument, got=value, expected=text, fix=f"pass {argument} in {text}")
-        )
+        raise ValueError(explain(op, argument, got=value, expected=text, fix=f"pass {argument} in {text}"))
 
 
 def key(op: str, value: Any) -> jax.Array:

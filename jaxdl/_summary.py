@@ -139,7 +139,7 @@ def _inner(params: dict[str, Any]) -> list[Any]:
 def _idle_biases(net: "Net", example: Any) -> tuple[str, ...]:
     def outputs(params: Any, state: Any, x: Any, key: jax.Array) -> jax.Array:
         out = net.apply(params, state, x, train=True, key=key)[0]
-        return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(out))
+        return sum((jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(out)), jnp.zeros(()))
 
     keys = jax.random.split(jax.random.key(0), 3)
     x = jax.tree.map(lambda leaf: _noise(keys[0], leaf), example)

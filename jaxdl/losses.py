@@ -154,9 +154,7 @@ def _check_labels(logits: jax.Array, labels: jax.Array) -> None:
     )
     if labels.shape in (logits.shape, logits.shape[:-1]):
         kind = "jnp.int32" if labels.shape == logits.shape[:-1] else "jnp.float32"
-        raise DtypeError(
-            explain(op, "labels", got=got, expected=forms, fix=f"labels.astype({kind})")
-        )
+        raise DtypeError(explain(op, "labels", got=got, expected=forms, fix=f"labels.astype({kind})"))
     fix = "give one label an example"
     if labels.size == logits.size // logits.shape[-1]:
         fix = f"labels.reshape({logits.shape[:-1]})"

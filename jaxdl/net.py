@@ -19,7 +19,7 @@ from flax import linen, nnx
 
 from jaxdl import _checks, _trees
 from jaxdl._summary import summary as summary
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.errors import DtypeError, explain
 
 Tree = dict[Any, Any]
 

@@ -1,4 +1,4 @@
-"""Layers: flax's own modules with our kernels and safe defaults, and modules of our own where flax has none."""
+"""Layers: flax's own modules with our kernels and safe defaults, and our own where flax has none."""
 
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout

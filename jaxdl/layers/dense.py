@@ -34,6 +34,4 @@ class Linear(nnx.Linear):
         **options: Any,
     ) -> None:
         options.setdefault("dot_general", dot_general)
-        super().__init__(
-            in_features, out_features, kernel_init=kernel_init or lecun(), rngs=rngs, **options
-        )
+        super().__init__(in_features, out_features, kernel_init=kernel_init or lecun(), rngs=rngs, **options)

@@ -57,7 +57,7 @@ class Dropout(nnx.Module):
 
     def bind_hyper(self, hyper: Mapping[str, Any]) -> None:
         """Take the rate from `hyper` when it was given by name; called by `Net.apply`."""
-        if self.bound is not None or self.deterministic:
+        if self.bound is not None or self.deterministic or not isinstance(self.rate, str):
             return
         if self.rate not in hyper:
             raise ValueError(

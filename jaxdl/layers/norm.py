@@ -27,8 +27,6 @@ class BatchNorm(nnx.BatchNorm):
         running variance, this layer the biased one.
     """
 
-    def __init__(
-        self, num_features: int, *, momentum: float = 0.9, rngs: nnx.Rngs, **options: Any
-    ) -> None:
+    def __init__(self, num_features: int, *, momentum: float = 0.9, rngs: nnx.Rngs, **options: Any) -> None:
         options.setdefault("use_fast_variance", False)
         super().__init__(num_features, momentum=momentum, rngs=rngs, **options)

@@ -1,0 +1,65 @@
+"""Pictures, drawn by matplotlib without touching its global state."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxdl.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Figure":
+    """Draw the learning curves of a run: one panel a quantity, training and validation together.
+
+    Args:
+        values: a `History`, or arrays (epochs,) by name; ``valid_x`` is drawn beside ``x``.
+        path: where to write a PNG, or None.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ValueError: nothing was recorded.
+
+    Example:
+        >>> figure = history({"loss": [2.0, 1.0], "valid_loss": [2.5, 1.5], "valid_accuracy": [0.5, 0.9]})
+        >>> [axes.get_ylabel() for axes in figure.axes]
+        ['loss', 'accuracy']
+    """
+    quantities = list(dict.fromkeys(name.removeprefix("valid_") for name in values))
+    if not quantities:
+        raise ValueError("plot.history: nothing was recorded. Fix: pass a History with values")
+    figure = _figure(len(quantities))
+    for axes, quantity in zip(figure.axes, quantities, strict=True):
+        for name, label, style in (
+            (quantity, "training, while it learns", "C0-"),
+            (f"valid_{quantity}", "validation, after the epoch", "C1-"),
+        ):
+            if name in values:
+                curve = np.asarray(values[name])
+                axes.plot(np.arange(1, len(curve) + 1), curve, style, label=label)
+        if quantity == "loss" and all(np.all(np.asarray(v) > 0) for k, v in values.items() if "loss" in k):
+            axes.set_yscale("log")
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    if path is not None:
+        figure.savefig(path, dpi=120)
+    return figure
+
+
+def _figure(panels: int) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            "plot: matplotlib is not installed. Fix: pip install -e '.[examples]' in the checkout"
+        ) from error
+    figure = Figure(figsize=(5.2 * panels, 3.6), layout="constrained")
+    figure.subplots(1, panels)
+    return figure

@@ -1,0 +1,94 @@
+"""Scaling of inputs: fitted on training data, applied to NumPy arrays or inside the compiled step."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.errors import ShapeError, explain
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """An affine scaling ``x -> (x - offset) * factor``, in float32.
+
+    Attributes:
+        offset: subtracted; a scalar or one value a feature.
+        factor: multiplied; a scalar or one value a feature.
+
+    Example:
+        >>> pixels()(np.array([0, 255], np.uint8)).tolist()
+        [0.0, 1.0]
+    """
+
+    offset: jax.Array
+    factor: jax.Array
+
+    def __call__(self, x: Any) -> jax.Array:
+        """Scale `x` (batch, ...), of any numeric dtype, to float32 of the same shape."""
+        x = _checks.array("Scaling", "x", x).astype(jnp.float32)
+        if jnp.broadcast_shapes(x.shape, jnp.shape(self.factor)) != x.shape:
+            raise ShapeError(
+                explain("Scaling", "x", got=f"of shape {x.shape}",
+                        expected=f"features of shape {jnp.shape(self.factor)}",
+                        fix="fit the scaling on data of the same features")
+            )  # fmt: skip
+        return (x - self.offset) * self.factor
+
+
+def pixels(*, highest: float = 255.0) -> Scaling:
+    """Scale pixels from [0, highest] to [0, 1]: ``x / highest``.
+
+    Args:
+        highest: largest pixel value, positive: 255 for bytes, 16 for scikit-learn's digits.
+
+    Returns:
+        The `Scaling`.
+
+    Raises:
+        ValueError: `highest` is not positive and finite.
+
+    Example:
+        >>> float(pixels(highest=16)(np.float32(4)))
+        0.25
+    """
+    _checks.in_range("pixels", "highest", highest, 1e-30, np.inf, "(0, inf)")
+    return Scaling(jnp.float32(0), jnp.float32(1 / highest))
+
+
+def z_score(inputs: Any) -> Scaling:
+    """Scale each feature to mean 0 and standard deviation 1: ``(x - mean) / std`` with ddof 0.
+
+    A constant feature becomes exactly 0; nothing is divided by zero.
+
+    Args:
+        inputs: training inputs (examples, ...), read in float64.
+
+    Returns:
+        The `Scaling`, to be applied to training and test inputs alike.
+
+    Raises:
+        DtypeError: not numbers.
+        ShapeError: no example.
+
+    Example:
+        >>> z_score(np.array([[1.0, 5.0], [3.0, 5.0]]))(np.array([[1.0, 5.0]])).tolist()
+        [[-1.0, 0.0]]
+
+    Reference:
+        Equals ``sklearn.preprocessing.StandardScaler``.
+    """
+    values = np.asarray(inputs, np.float64)
+    if values.ndim < 1 or len(values) == 0:
+        raise ShapeError(
+            explain("z_score", "inputs", got=f"of shape {values.shape}",
+                    expected="(examples, ...) with at least one example", fix="pass training inputs")
+        )  # fmt: skip
+    mean, std = values.mean(axis=0), values.std(axis=0)
+    constant = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, std))
+    return Scaling(jnp.asarray(mean, jnp.float32), jnp.asarray(factor, jnp.float32))

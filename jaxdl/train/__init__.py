@@ -1,0 +1,21 @@
+"""Training: a whole run as one pure function, the same run in chunks, and what follows it."""
+
+from .fit import Fitted as Fitted
+from .fit import Timing as Timing
+from .fit import fit as fit
+from .history import History as History
+from .loop import Program as Program
+from .loop import make_program as make_program
+from .loop import make_train as make_train
+from .model_file import Loaded as Loaded
+from .model_file import load as load
+from .model_file import save as save
+from .order import batch_order as batch_order
+from .order import steps_per_epoch as steps_per_epoch
+from .predict import evaluate as evaluate
+from .predict import predict as predict
+from .spec import Arrays as Arrays
+from .spec import Carry as Carry
+from .spec import Health as Health
+from .spec import Result as Result
+from .spec import Spec as Spec

@@ -1,0 +1,124 @@
+"""The door of a run: what comes in is checked once, cast, and put on the device."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.data import Dataset
+from jaxdl.data._validate import as_numbers, check_finite, check_labels
+from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.net import Net
+from jaxdl.train.health import labelled
+from jaxdl.train.spec import Arrays, Hyper
+
+Examples = Dataset | tuple[Any, Any]
+
+
+def keys(seed: int) -> tuple[jax.Array, jax.Array]:
+    """Return the key of the parameters and the key of the order, both made of `seed`."""
+    _checks.positive_integer("fit", "seed", seed, least=0)
+    if seed >= 2**32:
+        raise ValueError(explain("fit", "seed", got=seed, expected="below 2^32", fix="pass seed % 2**32"))
+    parameters, order = jax.random.split(jax.random.key(seed))
+    return parameters, order
+
+
+def hyper(values: Hyper | None) -> dict[str, Any]:
+    """Return hyperparameters as device arrays: floats as float32, whole numbers as int32."""
+    if not isinstance(values, Mapping | None):
+        raise DtypeError(
+            explain("fit", "hyper", got=f"a {type(values).__name__}", expected="a dict of numbers",
+                    fix="hyper={'learning_rate': 0.1}")
+        )  # fmt: skip
+    return {name: _number(name, value) for name, value in (values or {}).items()}
+
+
+def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return (inputs, targets) of a data set or a pair of arrays, checked."""
+    if isinstance(data, Dataset):
+        return data.inputs, data.targets
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DtypeError(
+            explain("fit", name, got=f"a {type(data).__name__}",
+                    expected="a Dataset or a pair (inputs, targets)", fix=f"{name}=(inputs, targets)")
+        )  # fmt: skip
+    inputs, targets = (as_numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(data))
+    if inputs.ndim < 2 or targets.ndim < 1 or len(inputs) != len(targets) or len(inputs) == 0:
+        raise ShapeError(
+            explain("fit", name, got=f"inputs {inputs.shape} and targets {targets.shape}",
+                    expected="(examples, ...) with as many targets, at least one",
+                    fix="give one target an example; one feature is inputs[:, None]")
+        )  # fmt: skip
+    inputs, targets = single(inputs), single(targets)
+    check_finite(inputs, op="fit", argument=f"{name}[0]")
+    check_finite(targets, op="fit", argument=f"{name}[1]")
+    return inputs, targets
+
+
+def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper) -> Arrays:
+    """Check every example against the network and put all on the device."""
+    parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
+    if len(parts) == 2 and parts[0][0].shape[1:] != parts[1][0].shape[1:]:
+        raise ShapeError(
+            explain("fit", "valid", got=f"inputs of shape {parts[1][0].shape}",
+                    expected=f"examples of shape {parts[0][0].shape[1:]}, as in data",
+                    fix="prepare both data sets in the same way")
+        )  # fmt: skip
+    for name, (inputs, targets) in zip(("data", "valid"), parts):
+        _check_fit(net, name, inputs, targets, scaling, hyper)
+    held = jax.device_put([array for part in parts for array in part])
+    training, validation = held[:2], held[2:] or [None, None]
+    return Arrays(training[0], training[1], validation[0], validation[1], jax.device_put(scaling))
+
+
+def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyper: Hyper) -> None:
+    outputs = abstract_outputs(net, inputs, scaling, hyper)
+    if labelled(outputs, targets):
+        check_labels(targets, outputs.shape[-1], op="fit", argument=f"{name} targets")
+
+
+def abstract_outputs(net: Net, inputs: Any, scaling: Any, hyper: Hyper) -> Any:
+    """Return shape and dtype of the outputs for a batch of two, without computing them."""
+    if scaling is None and inputs.dtype == np.uint8:
+        _explain_bytes(net, inputs, hyper)
+    shaped = jax.ShapeDtypeStruct((2, *inputs.shape[1:]), inputs.dtype)
+
+    def run(x: jax.Array) -> Any:
+        params, state = net.init(jax.random.key(0))
+        scaled = x if scaling is None else scaling(x)
+        return net.apply(params, state, scaled, train=False, hyper=hyper)[0]
+
+    return jax.eval_shape(run, shaped)
+
+
+def _explain_bytes(net: Net, inputs: Any, hyper: Hyper) -> None:
+    try:
+        abstract_outputs(net, np.zeros((1, *inputs.shape[1:]), np.int32), None, hyper)
+    except DtypeError as error:
+        raise DtypeError(
+            explain("fit", "scaling", got="None for inputs of dtype uint8",
+                    expected="a scaling, as this network takes floating inputs",
+                    fix="scaling=jaxdl.scaling.pixels()")
+        ) from error  # fmt: skip
+
+
+def _number(name: str, value: Any) -> jax.Array:
+    array = _checks.array("fit", f"hyper['{name}']", value)
+    if array.ndim:
+        raise ShapeError(
+            explain("fit", f"hyper['{name}']", got=f"of shape {array.shape}", expected="a number",
+                    fix="vmap make_train to train with many values")
+        )  # fmt: skip
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return jax.device_put(array.astype(jnp.float32 if floating else jnp.int32))
+
+
+def single(array: np.ndarray) -> np.ndarray:
+    """Return bytes as they are, floats as float32, other integers as int32."""
+    if array.dtype == np.uint8 or array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)

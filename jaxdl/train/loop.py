@@ -1,0 +1,237 @@
+"""A whole training run as one pure function: a scan over steps in a loop over epochs."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxdl import _checks, losses
+from jaxdl.errors import ShapeError, explain
+from jaxdl.net import Net, Tree
+from jaxdl.train import evaluation, health
+from jaxdl.train.order import batch_order, steps_per_epoch
+from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Optimizer, Result, Spec
+
+Penalty = Callable[..., jax.Array]
+EPOCH_COPY_BYTES = 256 * 2**20
+
+
+class Program(NamedTuple):
+    """A run in two pure pieces, so that a chunk of 1 epoch or of 16 is the same program.
+
+    Attributes:
+        start: ``start(key, order, data, hyper) -> Carry``.
+        advance: ``advance(carry, stop, data, hyper) -> Carry``, trained up to epoch `stop`, a traced
+            number.
+    """
+
+    start: Callable[..., Carry]
+    advance: Callable[..., Carry]
+
+
+def make_train(
+    net: Net,
+    loss: Loss,
+    optimizer: Optimizer,
+    spec: Spec,
+    *,
+    penalty: Penalty | None = None,
+) -> Callable[[jax.Array, jax.Array, Arrays, Hyper], Result]:
+    """Make a whole training run a pure function, for the caller to jit, vmap or shard.
+
+    Args:
+        net: the network.
+        loss: ``loss(outputs, targets) -> (batch, ...)``, values per example; it also receives `hyper`
+            when it has a parameter of that name.
+        optimizer: ``optimizer(hyper) -> optax transformation``, such as
+            ``lambda hyper: optim.adam(hyper["learning_rate"])``.
+        spec: epochs, batch size and what else is static.
+        penalty: ``penalty(params, hyper) -> scalar``, added in training only.
+
+    Returns:
+        ``train(key, order, data, hyper) -> Result``: `key` draws the initial parameters and feeds
+        dropout, `order` the order of examples, `data` is `Arrays`, `hyper` a dict of scalars.
+
+    Raises:
+        ShapeError: at trace time, when lengths differ or a loss or metric is not one value per example.
+        ValueError: at trace time, when the batch size exceeds the examples.
+
+    Example:
+        >>> from jaxdl import losses, optim
+        >>> from jaxdl.net import from_pair
+        >>> net = from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
+        >>> x = jnp.linspace(-1, 1, 32)[:, None]
+        >>> train = make_train(net, losses.squared_error, lambda hyper: optim.sgd(hyper["rate"]),
+        ...                    Spec(epochs=20, batch_size=8))
+        >>> keys = jax.random.key(0), jax.random.key(1)
+        >>> many = jax.jit(jax.vmap(train, in_axes=(None, None, None, 0)))
+        >>> result = many(*keys, Arrays(x, 3 * x), {"rate": jnp.array([0.0, 0.5])})
+        >>> [round(float(w), 3) for w in result.params["w"].ravel()]
+        [0.0, 3.0]
+    """
+    program = make_program(net, loss, optimizer, spec, penalty=penalty)
+
+    def train(key: jax.Array, order: jax.Array, data: Arrays, hyper: Hyper) -> Result:
+        carry = program.advance(program.start(key, order, data, hyper), spec.epochs, data, hyper)
+        return Result(carry.params, carry.state, carry.opt_state, carry.history, carry.health)
+
+    return train
+
+
+def make_program(
+    net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, *, penalty: Penalty | None = None
+) -> Program:
+    """Make the two pure pieces of a run; the arguments are those of `make_train`."""
+    loss = with_hyper(loss)
+    objective = _make_objective(net, loss, spec, penalty)
+
+    def start(key: jax.Array, order: jax.Array, data: Arrays, hyper: Hyper) -> Carry:
+        _check_lengths(data)
+        initial, key = jax.random.split(_checks.key("train", key))
+        params, state = net.init(initial)
+        names = ["loss", *(name for name, _ in spec.metrics if spec.train_metrics)]
+        if data.valid_inputs is not None:
+            names += [f"valid_{name}" for name in ("loss", *dict(spec.metrics))]
+        history = {name: jnp.full(spec.epochs, jnp.nan, jnp.float32) for name in names}
+        nothing = Health(jnp.int32(-1), jnp.int32(0))
+        opt_state = optimizer(_arrays(hyper)).init(params)
+        return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
+
+    def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
+        hyper = _arrays(hyper)
+        update = _make_step(objective, optimizer(hyper), hyper)
+
+        def epoch(number: jax.Array, carry: Carry) -> Carry:
+            carry, ys = _steps(update, number, carry, data, spec)
+            if data.valid_inputs is not None:
+                ys |= _validate(net, loss, spec, carry, data, hyper)
+            history = {name: carry.history[name].at[number].set(ys[name]) for name in carry.history}
+            return carry._replace(history=history, epoch=number + 1)
+
+        carry = lax.fori_loop(carry.epoch, jnp.asarray(stop, jnp.int32), epoch, carry)
+        steps = steps_per_epoch(_examples(data), spec.batch_size)
+        word = health.parameters_word(carry.params)
+        last = jnp.where(word == 0, -1, carry.epoch * steps - 1)
+        return carry._replace(health=_first(carry.health, Health(last, word)))
+
+    return Program(start, advance)
+
+
+def with_hyper(loss: Loss) -> Loss:
+    """Return ``loss(outputs, targets, hyper)`` for a loss with or without a parameter `hyper`."""
+    try:
+        takes = "hyper" in inspect.signature(loss).parameters
+    except ValueError:
+        takes = False
+    return loss if takes else lambda outputs, targets, hyper: loss(outputs, targets)
+
+
+def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -> Callable[..., Any]:
+    def objective(params: Tree, state: Tree, x: Any, y: Any, key: jax.Array, hyper: Hyper) -> Any:
+        outputs, state = net.apply(params, state, x, train=True, key=key, hyper=hyper)
+        values = evaluation.per_example("loss", loss(outputs, y, hyper=hyper), spec.batch_size)
+        cost = losses.reduce(values, reduction=spec.reduction)
+        extra = 0 if penalty is None else penalty(params, hyper)
+        ys = {"loss": losses.reduce(values, reduction=recorded(spec))}
+        for name, metric in spec.metrics if spec.train_metrics else ():
+            value = metric(outputs, y)
+            ys[name] = jnp.mean(evaluation.per_example(name, value, spec.batch_size))
+        return cost + extra, (state, outputs, ys)
+
+    return objective
+
+
+def recorded(spec: Spec) -> str:
+    """Return the reduction of the recorded loss: a sum is recorded as a mean, free of the batch size."""
+    return "mean" if spec.reduction == "sum" else spec.reduction
+
+
+def _make_step(
+    objective: Callable[..., Any], rule: optax.GradientTransformation, hyper: Hyper
+) -> Callable[..., Any]:
+    def step(learner: Any, batch: Any) -> Any:
+        (params, state, opt_state), (x, y, key) = learner, batch
+        (cost, (state, outputs, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
+            params, state, x, y, key, hyper
+        )
+        updates, opt_state = rule.update(gradients, opt_state, params)
+        ys["word"] = health.step_word(cost, gradients, outputs, y)
+        return (optax.apply_updates(params, updates), state, opt_state), ys
+
+    return step
+
+
+def _steps(
+    update: Callable[..., Any], number: jax.Array, carry: Carry, data: Arrays, spec: Spec
+) -> tuple[Carry, dict[str, jax.Array]]:
+    """Scan over the steps of one epoch; return the carry and what is recorded, by name."""
+    examples = _examples(data)
+    indices = batch_order(carry.order, number, examples=examples, batch_size=spec.batch_size,
+                          shuffle=spec.shuffle)  # fmt: skip
+    fetch, xs = _fetcher(data, indices)
+    key = jax.random.fold_in(carry.key, number)
+
+    def body(learner: Any, item: Any) -> Any:
+        index, xs = item
+        x, y = fetch(xs)
+        return update(learner, (data.scaled(x), y, jax.random.fold_in(key, index)))
+
+    steps = jnp.arange(len(indices), dtype=jnp.int32)
+    learner = (carry.params, carry.state, carry.opt_state)
+    (params, state, opt_state), ys = lax.scan(body, learner, (steps, xs))
+    words = ys.pop("word")
+    first = jnp.argmax(words != 0).astype(jnp.int32)
+    found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])
+    carry = carry._replace(params=params, state=state, opt_state=opt_state,
+                           health=_first(carry.health, found))  # fmt: skip
+    return carry, {name: jnp.mean(values) for name, values in ys.items()}
+
+
+def _fetcher(data: Arrays, indices: jax.Array) -> tuple[Callable[[Any], Any], Any]:
+    """Gather the whole epoch at once where the copy is small (measured faster), else step by step."""
+    examples = (data.inputs, data.targets)
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(examples))
+
+    def take(index: jax.Array) -> Any:
+        options = {"mode": "promise_in_bounds"}
+        return jax.tree.map(lambda leaf: leaf.at[index].get(**options), examples)
+
+    if size > EPOCH_COPY_BYTES:
+        return take, indices
+    return (lambda batch: batch), take(indices)
+
+
+def _validate(
+    net: Net, loss: Loss, spec: Spec, carry: Carry, data: Arrays, hyper: Hyper
+) -> dict[str, jax.Array]:
+    means = evaluation.means(net, loss, spec, carry.params, carry.state, data, hyper)
+    return {f"valid_{name}": value for name, value in means.items()}
+
+
+def _first(before: Health, found: Health) -> Health:
+    kept = before.step >= 0
+    return Health(*(jnp.where(kept, old, new) for old, new in zip(before, found, strict=True)))
+
+
+def _arrays(hyper: Hyper) -> Hyper:
+    """Make hyperparameters arrays of a strong dtype: a Python float would compile once more."""
+    return jax.tree.map(lambda v: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v))), hyper)
+
+
+def _examples(data: Arrays) -> int:
+    return int(jax.tree.leaves(data.inputs)[0].shape[0])
+
+
+def _check_lengths(data: Arrays) -> None:
+    for kind in ("", "valid_"):
+        inputs, targets = (getattr(data, f"{kind}{part}") for part in ("inputs", "targets"))
+        lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves((inputs, targets))}
+        if len(lengths) > 1 or None in lengths or lengths == {0} or (inputs is None) != (targets is None):
+            raise ShapeError(
+                explain("train", f"{kind}targets", got=f"unlike {kind}inputs: lengths {lengths}",
+                        expected="equal lengths, not 0", fix="give one target an example")
+            )  # fmt: skip

@@ -1,0 +1,229 @@
+"""One file that holds a trained model: config, parameters, statistics, scaling and class names.
+
+The file is safetensors: arrays, and a header of JSON text, nothing that could run. A SHA-256 over both is
+stored in the header and verified on loading.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import nnx
+
+from jaxdl import _trees, models
+from jaxdl.errors import FormatError, explain
+from jaxdl.net import Net, Tree, functional
+from jaxdl.scaling import Scaling
+from jaxdl.train.predict import predict
+
+VERSION = 1
+MAX_BYTES = 16 * 2**30
+KINDS = {"MLP": (models.MLPConfig, models.MLP)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A model as `load` returns it: `net`, `params`, `state`, `config`, `scaling` and `classes`."""
+
+    net: Net
+    params: Tree
+    state: Tree
+    config: Any
+    scaling: Scaling | None
+    classes: tuple[str, ...] | None
+
+    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
+        """Return the outputs for raw inputs (examples, ...), scaled as in training."""
+        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
+                       scaling=self.scaling)  # fmt: skip
+
+
+def save(path: str | Path, fitted: Any, *, config: Any = None) -> Path:
+    """Write a trained model to one file, whole or not at all.
+
+    Args:
+        path: where to; by custom it ends in ``.safetensors``.
+        fitted: a `Fitted` or a `Loaded`.
+        config: config of the model, such as an `MLPConfig`, from which `load` builds the network; None for
+            a network of your own, which is then given to `load`. A `Loaded` brings its own.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError: a config of no model of this library, or a scaling that is no `Scaling`.
+        ValueError: a config that does not describe the parameters.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> from jaxdl import losses, optim
+        >>> config = models.MLPConfig(sizes=(2, 4, 2))
+        >>> from jaxdl.train import fit
+        >>> fitted = fit(functional(lambda rngs: models.MLP(config, rngs=rngs)),
+        ...              (np.eye(2), np.array([0, 1])), loss=losses.softmax_cross_entropy,
+        ...              optimizer=optim.sgd(0.1), epochs=1, batch_size=2, progress="off")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model = load(save(Path(folder) / "model.safetensors", fitted, config=config))
+        >>> bool((model.predict(np.eye(2)) == fitted.predict(np.eye(2))).all())
+        True
+    """
+    config = config if config is not None else getattr(fitted, "config", None)
+    kind = _kind(config)
+    if kind is not None:
+        _check_config(kind, config, fitted)
+    if not isinstance(fitted.scaling, Scaling | None):
+        raise TypeError(
+            explain("save", "scaling", got=f"a {type(fitted.scaling).__name__}",
+                    expected="a jaxdl.scaling.Scaling or None", fix="scale with jaxdl.scaling")
+        )  # fmt: skip
+    scaling = {} if fitted.scaling is None else dataclasses.asdict(fitted.scaling)
+    groups = {"params": fitted.params, "state": fitted.state, "scaling": scaling}
+    arrays = {name: np.asarray(leaf) for name, leaf in _trees.named_leaves(groups).items()}
+    header = {"version": VERSION, "kind": kind, "classes": fitted.classes,
+              "config": None if kind is None else dataclasses.asdict(config)}  # fmt: skip
+    text = json.dumps(header, sort_keys=True)
+    metadata = {"jaxdl": text, "sha256": _digest(text, arrays)}
+    return _write(Path(path), safetensors.numpy.save(arrays, metadata))
+
+
+def load(path: str | Path, *, net: Net | None = None) -> Loaded:
+    """Read a model that `save` wrote, verified by its SHA-256.
+
+    Args:
+        path: the file.
+        net: the network, for a file that holds no config.
+
+    Returns:
+        `Loaded`: it predicts, and is saved again as it is.
+
+    Raises:
+        FormatError: not such a file, damaged, of a newer version, or not of this network.
+        ValueError: neither the file nor the caller says what the network is.
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    header, arrays = _read(path)
+    config = None
+    if header["kind"] is not None:
+        config, net = _build(path, header)
+    if net is None:
+        raise ValueError(
+            explain("load", "net", got="None", expected="the network, as the file holds no config",
+                    fix="load(path, net=net)")
+        )  # fmt: skip
+    like = dict(zip(("params", "state"), jax.eval_shape(net.init, jax.random.key(0)), strict=True))
+    scaling = {name: value for name, value in arrays.items() if name.startswith("scaling/")}
+    params, state = (_fill(path, group, like[group], arrays) for group in ("params", "state"))
+    if len(jax.tree.leaves((params, state))) + len(scaling) != len(arrays):
+        raise FormatError(f"load: {path} holds arrays that are not of this network. "
+                          "Fix: pass the network that was saved")  # fmt: skip
+    affine = (
+        Scaling(*(jnp.asarray(scaling[f"scaling/{part}"]) for part in ("offset", "factor")))
+        if scaling
+        else None
+    )
+    classes = None if header["classes"] is None else tuple(header["classes"])
+    return Loaded(net, params, state, config, affine, classes)
+
+
+def _kind(config: Any) -> str | None:
+    if config is None:
+        return None
+    for name, (config_class, _) in KINDS.items():
+        if type(config) is config_class:
+            return name
+    raise TypeError(
+        explain("save", "config", got=f"a {type(config).__name__}",
+                expected=f"the config of one of {', '.join(KINDS)}, or None",
+                fix="leave config out and give the network to load")
+    )  # fmt: skip
+
+
+def _make(kind: str, config: Any) -> Net:
+    def make(rngs: nnx.Rngs) -> nnx.Module:
+        return KINDS[kind][1](config, rngs=rngs)
+
+    return functional(make)
+
+
+def _check_config(kind: str, config: Any, fitted: Any) -> None:
+    params, state = jax.eval_shape(_make(kind, config).init, jax.random.key(0))
+    try:
+        _trees.check_like("save", "params", fitted.params, params)
+        _trees.check_like("save", "state", fitted.state, state)
+    except ValueError as error:
+        raise ValueError(f"save: argument 'config' does not describe these parameters: {error}") from error
+
+
+def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if path.stat().st_size > MAX_BYTES:
+        raise FormatError(f"load: {path} is larger than {MAX_BYTES} bytes. Fix: pass a model file")
+    try:
+        with safetensors.safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text, digest = metadata["jaxdl"], metadata["sha256"]
+        header = json.loads(text)
+        version = header["version"]
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FormatError(f"load: {path} is no model file of jaxdl, or is damaged ({error}). "
+                          "Fix: save the model again") from error  # fmt: skip
+    if version != VERSION:
+        raise FormatError(f"load: {path} is of version {version}; this jaxdl reads {VERSION}. "
+                          "Fix: install the newer jaxdl")  # fmt: skip
+    if _digest(text, arrays) != digest:
+        raise FormatError(f"load: {path} is damaged: its SHA-256 differs from the stored one. "
+                          "Fix: save the model again, or take an older copy")  # fmt: skip
+    return header, arrays
+
+
+def _build(path: Path, header: dict[str, Any]) -> tuple[Any, Net]:
+    try:
+        config = KINDS[header["kind"]][0](**header["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"load: {path} holds a config that is not understood ({error}). "
+                          "Fix: install the jaxdl that wrote it") from error  # fmt: skip
+    return config, _make(header["kind"], config)
+
+
+def _fill(path: Path, group: str, like: Tree, arrays: dict[str, np.ndarray]) -> Tree:
+    leaves, structure = jax.tree.flatten(like)
+    found = [arrays.get(f"{group}/{name}") for name in _trees.named_leaves(like)]
+    for name, leaf, array in zip(_trees.named_leaves(like), leaves, found, strict=True):
+        if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:
+            got = "missing" if array is None else f"{array.dtype} {array.shape}"
+            raise FormatError(f"load: {path}: '{group}/{name}' is {got}; expected {leaf.dtype} "
+                              f"{leaf.shape}. Fix: pass the network that was saved")  # fmt: skip
+    return jax.tree.unflatten(structure, [jnp.asarray(array) for array in found])

@@ -1,0 +1,82 @@
+"""The order of the examples: a pure function of (order key, epoch), whatever the model does."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl import _checks
+from jaxdl.errors import explain
+
+SHUFFLES = ("permutation", "replacement", "none")
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Return how many full batches an epoch has: ``examples // batch_size``.
+
+    Args:
+        examples: number of training examples.
+        batch_size: examples a step.
+
+    Returns:
+        The number of steps, at least 1.
+
+    Raises:
+        ValueError: `batch_size` exceeds the examples.
+
+    Example:
+        >>> steps_per_epoch(1198, 32)
+        37
+    """
+    _checks.positive_integer("steps_per_epoch", "batch_size", batch_size)
+    if batch_size > examples:
+        raise ValueError(
+            explain("train", "batch_size", got=batch_size, expected=f"at most {examples}, the examples",
+                    fix=f"batch_size={examples}")
+        )  # fmt: skip
+    return examples // batch_size
+
+
+def batch_order(
+    order: jax.Array,
+    epoch: jax.Array | int,
+    *,
+    examples: int,
+    batch_size: int,
+    shuffle: str = "permutation",
+) -> jax.Array:
+    """Return which examples each step of an epoch sees.
+
+    Args:
+        order: typed key of the run's order, apart from the key of its parameters.
+        epoch: number of the epoch, counted from 0; may be traced.
+        examples: number of training examples.
+        batch_size: examples a step.
+        shuffle: ``"permutation"``: shuffled anew every epoch, every example at most once; the
+            ``examples % batch_size`` left over are others each epoch. ``"replacement"``: drawn with
+            replacement. ``"none"``: in sequence, each epoch going on where the last one stopped.
+
+    Returns:
+        int32 array (steps, batch_size).
+
+    Raises:
+        DtypeError: `order` is no typed key.
+        ValueError: `batch_size` exceeds the examples, or an unknown `shuffle`.
+
+    Example:
+        >>> batch_order(jax.random.key(0), 1, examples=5, batch_size=2, shuffle="none").tolist()
+        [[4, 0], [1, 2]]
+    """
+    _checks.one_of("batch_order", "shuffle", shuffle, SHUFFLES)
+    key = jax.random.fold_in(_checks.key("batch_order", order), epoch)
+    steps = steps_per_epoch(examples, batch_size)
+    shape = (steps, batch_size)
+    if shuffle == "replacement":
+        return jax.random.randint(key, shape, 0, examples, jnp.int32)
+    if shuffle == "none":
+        start = (jnp.asarray(epoch, jnp.int32) * (steps * batch_size)) % examples
+        stream = jnp.arange(steps * batch_size, dtype=jnp.int32)
+        return ((start + stream) % examples).reshape(shape)
+    # One sort by 64 random bits: jax.random.permutation sorts by 32 bits twice, at twice the cost.
+    bits = jax.random.bits(key, (2, examples), jnp.uint32)
+    index = jnp.arange(examples, dtype=jnp.int32)
+    shuffled = jax.lax.sort((bits[0], bits[1], index), num_keys=2)[2]
+    return shuffled[: steps * batch_size].reshape(shape)

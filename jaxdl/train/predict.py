@@ -1,0 +1,139 @@
+"""Outputs and measures of a trained network, in batches of one shape."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.data._validate import as_numbers, check_finite
+from jaxdl.errors import ShapeError, explain
+from jaxdl.net import Net, Tree
+from jaxdl.train import door, evaluation
+from jaxdl.train.loop import with_hyper
+from jaxdl.train.spec import Arrays, Hyper, Loss, Metric, Spec
+
+PROGRAMS_KEPT = 16
+
+
+def predict(
+    net: Net,
+    params: Tree,
+    state: Tree,
+    inputs: Any,
+    *,
+    batch_size: int = 1024,
+    scaling: Any = None,
+    hyper: Hyper | None = None,
+) -> np.ndarray:
+    """Return the outputs of a network in evaluation mode, each example exactly once.
+
+    Args:
+        net: the network.
+        params: its parameters.
+        state: its running statistics.
+        inputs: (examples, ...), finite numbers.
+        batch_size: examples a call; one compilation for all calls of a batch size.
+        scaling: applied to each batch, as in training.
+        hyper: hyperparameters, for networks that read any in evaluation.
+
+    Returns:
+        NumPy array (examples, ...).
+
+    Raises:
+        ShapeError: no example, or examples that the network does not take.
+        FormatError: inputs that are not finite.
+        ValueError: a batch size below 1.
+
+    Example:
+        >>> from jaxdl.net import from_pair
+        >>> net = from_pair(lambda key: {"w": 2.0}, lambda params, x: x * params["w"])
+        >>> predict(net, {"w": 2.0}, {}, np.ones((3, 1)), batch_size=2).tolist()
+        [[2.0], [2.0], [2.0]]
+    """
+    _checks.positive_integer("predict", "batch_size", batch_size)
+    array = door.single(as_numbers("predict", "inputs", inputs))
+    check_finite(array, op="predict", argument="inputs")
+    if array.ndim < 1 or len(array) == 0:
+        raise ShapeError(
+            explain("predict", "inputs", got=f"of shape {array.shape}",
+                    expected="(examples, ...) with at least one example", fix="pass inputs[None]")
+        )  # fmt: skip
+    size = min(batch_size, len(array))
+    run, hyper = _predictor(net), door.hyper(hyper)
+    # The last batch reaches back, so that all batches have one shape; what was seen is cut off.
+    starts = [min(start, len(array) - size) for start in range(0, len(array), size)]
+    parts = [run(params, state, array[start : start + size], scaling, hyper) for start in starts]
+    last = len(array) - size * (len(parts) - 1)
+    return np.concatenate([*(np.asarray(part) for part in parts[:-1]), np.asarray(parts[-1])[-last:]])
+
+
+def evaluate(
+    net: Net,
+    params: Tree,
+    state: Tree,
+    data: door.Examples,
+    *,
+    loss: Loss,
+    metrics: Mapping[str, Metric] | None = None,
+    batch_size: int = 1024,
+    reduction: str = "mean",
+    scaling: Any = None,
+    hyper: Hyper | None = None,
+) -> dict[str, float]:
+    """Return the mean loss and metrics over a data set, every example exactly once.
+
+    Args:
+        net: the network.
+        params: its parameters.
+        state: its running statistics.
+        data: a `Dataset` or (inputs, targets).
+        loss: ``loss(outputs, targets) -> (batch, ...)``; no penalty is added.
+        metrics: functions by name, one value per example.
+        batch_size: examples a batch.
+        reduction: ``"mean"`` or ``"half_mean"``.
+        scaling: applied to each batch, as in training.
+        hyper: hyperparameters, for networks and losses that read any.
+
+    Returns:
+        ``{"loss": ..., "<metric>": ...}``, Python floats.
+
+    Raises:
+        ShapeError, DtypeError, FormatError: data that do not fit each other or the network.
+
+    Example:
+        >>> from jaxdl import losses
+        >>> from jaxdl.net import from_pair
+        >>> net = from_pair(lambda key: {"w": 2.0}, lambda params, x: x * params["w"])
+        >>> x = np.ones((3, 1))
+        >>> evaluate(net, {"w": 2.0}, {}, (x, 4 * x), loss=losses.squared_error, batch_size=2)
+        {'loss': 4.0}
+    """
+    values = door.hyper(hyper)
+    arrays = door.arrays(net, data, None, scaling, values)
+    spec = Spec(1, 1, reduction=reduction, metrics=tuple((metrics or {}).items()),
+                eval_batch_size=batch_size)  # fmt: skip
+    held = Arrays(None, None, arrays.inputs, arrays.targets, arrays.scaling)
+    found = _evaluator(net, loss, spec)(params, state, held, values)
+    return {name: float(value) for name, value in found.items()}
+
+
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)
+def _predictor(net: Net) -> Callable[..., Any]:
+    def run(params: Tree, state: Tree, x: Any, scaling: Any, hyper: Hyper) -> Any:
+        scaled = x if scaling is None else scaling(x)
+        return net.apply(params, state, scaled, train=False, hyper=hyper)[0]
+
+    return jax.jit(run)
+
+
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)
+def _evaluator(net: Net, loss: Loss, spec: Spec) -> Callable[..., Any]:
+    takes_hyper = with_hyper(loss)
+
+    def run(params: Tree, state: Tree, data: Arrays, hyper: Hyper) -> dict[str, jax.Array]:
+        return evaluation.means(net, takes_hyper, spec, params, state, data, hyper)
+
+    return jax.jit(run)

@@ -1,0 +1,114 @@
+"""What is fixed when a run is compiled, and what a run takes and gives."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from jaxdl import _checks
+from jaxdl.errors import explain
+from jaxdl.losses import REDUCTIONS
+from jaxdl.net import Tree
+from jaxdl.train.order import SHUFFLES
+
+Hyper = Mapping[str, Any]
+Loss = Callable[..., jax.Array]
+Metric = Callable[[Any, Any], jax.Array]
+Optimizer = Callable[[Hyper], optax.GradientTransformation]
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The static part of a run: changing any of it compiles another program.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch_size: examples a step.
+        shuffle: ``"permutation"``, ``"replacement"`` or ``"none"``; see `batch_order`.
+        reduction: of the per-example losses: ``"mean"``, ``"sum"`` or ``"half_mean"``.
+        metrics: pairs (name, function); ``function(outputs, targets)`` gives one value per example, and
+            the mean over the validation set is recorded as ``valid_<name>``.
+        train_metrics: record the metrics over the training batches too, as they are seen.
+        eval_batch_size: examples a validation batch; every example is seen exactly once.
+
+    Raises:
+        ValueError: an entry out of range, or a metric called "loss".
+        DtypeError: a count that is no whole number.
+    """
+
+    epochs: int
+    batch_size: int
+    shuffle: str = "permutation"
+    reduction: str = "mean"
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    train_metrics: bool = False
+    eval_batch_size: int = 1024
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
+        for name in ("epochs", "batch_size", "eval_batch_size"):
+            _checks.positive_integer("Spec", name, getattr(self, name))
+        _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
+        _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
+        for name, function in self.metrics:
+            if name == "loss" or not callable(function):
+                raise ValueError(
+                    explain("Spec", "metrics", got=f"{{'{name}': {function!r}}}",
+                            expected="functions by name, none called 'loss'",
+                            fix="metrics={'accuracy': jaxdl.metrics.accuracy}")
+                )  # fmt: skip
+
+
+class Arrays(NamedTuple):
+    """The examples of a run, on the device.
+
+    Attributes:
+        inputs: training inputs (examples, ...), kept in their own dtype: bytes stay bytes.
+        targets: training targets (examples, ...).
+        valid_inputs: validation inputs, or None.
+        valid_targets: validation targets, or None.
+        scaling: applied to each batch of inputs inside the step, such as a `jaxdl.scaling.Scaling`;
+            None leaves them as they are.
+    """
+
+    inputs: Any
+    targets: Any
+    valid_inputs: Any = None
+    valid_targets: Any = None
+    scaling: Any = None
+
+    def scaled(self, inputs: Any) -> Any:
+        """Apply the scaling, where there is one."""
+        return inputs if self.scaling is None else self.scaling(inputs)
+
+
+class Health(NamedTuple):
+    """The first step that left the finite numbers: its number, or -1, and the bits of its causes."""
+
+    step: jax.Array
+    word: jax.Array
+
+
+class Carry(NamedTuple):
+    """The whole state of a run between two epochs."""
+
+    params: Tree
+    state: Tree
+    opt_state: Any
+    key: jax.Array
+    order: jax.Array
+    epoch: jax.Array
+    history: dict[str, jax.Array]
+    health: Health
+
+
+class Result(NamedTuple):
+    """What a run gives: its last state, its history by epoch, and its health."""
+
+    params: Tree
+    state: Tree
+    opt_state: Any
+    history: dict[str, jax.Array]
+    health: Health
