@@ -1,0 +1,26 @@
+"""Data on the host: loaders, splits, and `Dataset`, which checks examples and targets once.
+
+Everything here is NumPy. Files are taken for hostile: sizes are capped, digests are checked before
+anything is parsed, and nothing is unpickled or unpacked.
+
+>>> train, test = split(load_iris(), (0.8, 0.2), seed=1)
+>>> train
+Dataset(120 examples, inputs float32 (4,), 3 classes)
+"""
+
+from jaxdl.data._validate import check_finite as check_finite
+from jaxdl.data._validate import check_labels as check_labels
+from jaxdl.data.builtin import load_breast_cancer as load_breast_cancer
+from jaxdl.data.builtin import load_diabetes as load_diabetes
+from jaxdl.data.builtin import load_digits as load_digits
+from jaxdl.data.builtin import load_iris as load_iris
+from jaxdl.data.builtin import load_wine as load_wine
+from jaxdl.data.dataset import Dataset as Dataset
+from jaxdl.data.download import cache_folder as cache_folder
+from jaxdl.data.download import fetch as fetch
+from jaxdl.data.folder import load_folder as load_folder
+from jaxdl.data.idx import parse_idx as parse_idx
+from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
+from jaxdl.data.mnist import load_mnist as load_mnist
+from jaxdl.data.split import split as split
+from jaxdl.data.tables import load_csv as load_csv
