@@ -4,6 +4,7 @@ Run by `make demo`, or `python examples/digits.py [--epochs 60] [--seed 0] [--ou
 """
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ def numpy_examples_per_second(data: Dataset, epochs: int, seed: int) -> float:
     rng = np.random.default_rng(seed)
     inputs, labels = data.inputs / np.float32(16), np.eye(10, dtype=np.float32)[data.targets]
     sizes = CONFIG.sizes
-    w = [rng.normal(0, np.sqrt(2 / m), (m, n)).astype(np.float32) for m, n in zip(sizes, sizes[1:])]
+    w = [rng.normal(0, np.sqrt(2 / m), (m, n)).astype(np.float32) for m, n in itertools.pairwise(sizes)]
     b = [np.zeros(n, np.float32) for n in sizes[1:]]
     steps, begin = len(data) // BATCH, time.perf_counter()
     for _ in range(epochs):

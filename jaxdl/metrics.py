@@ -50,6 +50,6 @@ def accuracy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
                     expected=f"{outputs.shape[:-1]} or {outputs.shape}",
                     fix="give one label an example")
         )  # fmt: skip
-    right = jnp.argmax(outputs, axis=-1) == labels
+    right = jnp.argmax(outputs, axis=-1).astype(labels.dtype) == labels
     whole = jnp.logical_not(jnp.any(jnp.isnan(outputs), axis=-1))
     return jnp.logical_and(right, whole).astype(jnp.float32)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 
 
 @jax.tree_util.register_dataclass
@@ -31,13 +31,14 @@ class Scaling:
     def __call__(self, x: Any) -> jax.Array:
         """Scale `x` (batch, ...), of any numeric dtype, to float32 of the same shape."""
         x = _checks.array("Scaling", "x", x).astype(jnp.float32)
-        if jnp.broadcast_shapes(x.shape, jnp.shape(self.factor)) != x.shape:
+        shape = jnp.shape(self.factor)
+        if x.shape[x.ndim - len(shape) :] != shape:
             raise ShapeError(
-                explain("Scaling", "x", got=f"of shape {x.shape}",
-                        expected=f"features of shape {jnp.shape(self.factor)}",
+                explain("Scaling", "x", got=f"of shape {x.shape}", expected=f"features of shape {shape}",
                         fix="fit the scaling on data of the same features")
             )  # fmt: skip
-        return (x - self.offset) * self.factor
+        offset, factor = (jnp.broadcast_to(part, x.shape) for part in (self.offset, self.factor))
+        return (x - offset) * factor
 
 
 def pixels(*, highest: float = 255.0) -> Scaling:
@@ -82,7 +83,13 @@ def z_score(inputs: Any) -> Scaling:
     Reference:
         Equals ``sklearn.preprocessing.StandardScaler``.
     """
-    values = np.asarray(inputs, np.float64)
+    values = np.asarray(inputs)
+    if values.dtype.kind not in "biuf":
+        raise DtypeError(
+            explain("z_score", "inputs", got=f"of dtype {values.dtype}", expected="real numbers",
+                    fix="encode them as numbers first")
+        )  # fmt: skip
+    values = values.astype(np.float64)
     if values.ndim < 1 or len(values) == 0:
         raise ShapeError(
             explain("z_score", "inputs", got=f"of shape {values.shape}",

@@ -181,7 +181,7 @@ def _raise_if_diverged(after: Carry, before: Carry, steps: int, hyper: Hyper) ->
     if word == 0:
         return
     cause, epoch = health.cause(word), step // steps
-    values = ", ".join(f"{name}={np.asarray(value)}" for name, value in hyper.items())
+    values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
     raise DivergenceError(
         f"fit: the run diverged at step {step} (epoch {epoch + 1}): {health.SENTENCES[cause]}"
         f"{' with ' + values if values else ''}. The state after {int(before.epoch)} whole epochs is in "

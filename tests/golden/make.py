@@ -1,0 +1,81 @@
+"""Write the golden files from PyTorch: ``PYTHONPATH=tests python tests/golden/make.py``."""
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+START = (2.0, -1.5)
+OPTIMIZERS = {
+    "sgd": ("SGD", {"lr": 0.05}),
+    "heavy_ball": ("SGD", {"lr": 0.02, "momentum": 0.9}),
+    "adam": ("Adam", {"lr": 0.1}),
+    "adam_betas": ("Adam", {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3}),
+}
+
+
+def quartic(w: Any) -> Any:
+    """Return a small smooth cost of two weights, for any array library."""
+    return w[0] ** 4 / 20 + w[1] ** 2 + w[0] * w[1]
+
+
+def torch_trajectory(torch: Any, name: str) -> np.ndarray:
+    """Return 100 steps of a torch optimizer on `quartic`, (100, 2)."""
+    kind, options = OPTIMIZERS[name]
+    w = torch.tensor(START, requires_grad=True)
+    rule, path = getattr(torch.optim, kind)([w], **options), []
+    for _ in range(100):
+        rule.zero_grad()
+        quartic(w).backward()
+        rule.step()
+        path.append(w.detach().numpy().copy())
+    return np.stack(path)
+
+
+def twin(torch: Any, op: Any) -> dict[str, np.ndarray]:
+    """Return value and gradients of an op's torch twin at the op's sample inputs, in float32."""
+    inputs = op.inputs(np.random.default_rng(0))
+    weights = np.random.default_rng(1).normal(size=np.shape(op.reference(*inputs)))
+    tensors = [torch.tensor(x, dtype=torch.float32 if x.dtype.kind == "f" else None) for x in inputs]
+    for position in op.differentiable:
+        tensors[position].requires_grad_()
+    value = op.torch(torch, *tensors)
+    (value * torch.tensor(weights, dtype=torch.float32)).sum().backward()
+    found = {f"{op.name}/value": value.detach().numpy()}
+    return found | {f"{op.name}/gradient{i}": tensors[i].grad.numpy() for i in op.differentiable}
+
+
+def torch_mlp(torch: Any) -> dict[str, np.ndarray]:
+    """Return weights, outputs and gradients of a torch MLP 6-5-4-3 (ReLU, cross-entropy, batch of 7)."""
+    torch.manual_seed(0)
+    widths = (6, 5, 4, 3)
+    layers = [torch.nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
+    x, y = torch.randn(7, 6), torch.randint(0, 3, (7,))
+    z = layers[2](torch.relu(layers[1](torch.relu(layers[0](x)))))
+    torch.nn.functional.cross_entropy(z, y).backward()
+    found = {"x": x.numpy(), "y": y.numpy(), "z": z.detach().numpy()}
+    for i, layer in enumerate(layers):
+        found |= {f"{i}/kernel": layer.weight.detach().numpy().T, f"{i}/bias": layer.bias.detach().numpy()}
+        found |= {f"{i}/d_kernel": layer.weight.grad.numpy().T, f"{i}/d_bias": layer.bias.grad.numpy()}
+    return found
+
+
+def main() -> None:
+    sys.path.insert(0, str(FOLDER.parent))
+    import opspec
+    import torch
+
+    arrays: dict[str, np.ndarray] = {}
+    for op in opspec.OPS:
+        if op.torch is not None:
+            arrays |= twin(torch, op)
+    np.savez_compressed(FOLDER / "ops.npz", **arrays)
+    np.savez_compressed(FOLDER / "optim.npz", **{name: torch_trajectory(torch, name) for name in OPTIMIZERS})
+    np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What every public array function must do, for each row of `opspec.OPS`."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import opspec
+import pytest
+
+from jaxdl import activations, initializers, losses, metrics, optim, scaling
+from jaxdl.kernels import dense
+
+MODULES = (activations, losses, metrics, initializers, optim, scaling, dense)
+GOLDEN = Path(__file__).parent / "golden" / "ops.npz"
+ROWS = pytest.mark.parametrize("op", opspec.OPS, ids=lambda op: op.name)
+SMOOTH = pytest.mark.parametrize("op", [op for op in opspec.OPS if op.differentiable], ids=lambda op: op.name)
+BOUND = [op.function for op in opspec.OPS if op.name.startswith("kernels.dense")]
+TWINS = [op for op in opspec.OPS if op.torch is not None]
+
+
+def cast(inputs: tuple[Any, ...], dtype: Any) -> tuple[jax.Array, ...]:
+    floating = [np.asarray(x).dtype.kind == "f" for x in inputs]
+    return tuple(jnp.asarray(x, dtype) if f else jnp.asarray(x) for x, f in zip(inputs, floating))
+
+
+def doubled(array: jax.Array) -> np.ndarray:
+    wide = array if array.dtype == jnp.float64 else array.astype(jnp.float32)
+    return np.asarray(wide, np.float64)
+
+
+def sample(op: opspec.Op, seed: int = 0) -> tuple[Any, ...]:
+    return op.inputs(np.random.default_rng(seed))
+
+
+def gradients(op: opspec.Op, inputs: tuple[Any, ...], weights: Any) -> Any:
+    def total(*arrays: Any) -> jax.Array:
+        return jnp.sum(op.function(*arrays) * weights)
+
+    return jax.grad(total, op.differentiable)(*inputs)
+
+
+def weights_like(op: opspec.Op, inputs: tuple[Any, ...]) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=np.shape(op.reference(*inputs)))
+
+
+def test_every_public_function_has_a_row() -> None:
+    rows = {op.name.partition(":")[0] for op in opspec.OPS} | {name for name, *_ in opspec.FACTORIES}
+    public = {
+        f"{module.__name__.removeprefix('jaxdl.')}.{name}"
+        for module in MODULES
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
+    }
+    assert public == rows
+
+
+def test_every_row_has_three_bad_inputs() -> None:
+    few = [op.name for op in opspec.OPS if len(op.bad) < 3]
+    few += [
+        name for name, make, bad in opspec.FACTORIES if len(bad) < 3 and inspect.signature(make).parameters
+    ]
+    assert few == []
+
+
+@ROWS
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-6), ("bfloat16", 2e-2)])
+def test_value_equals_the_reference(op: opspec.Op, dtype: str, tolerance: float) -> None:
+    inputs = sample(op)
+    with jax.enable_x64(dtype == "float64"), jax.numpy_dtype_promotion("strict"):
+        arrays = cast(inputs, dtype)
+        got = doubled(op.function(*arrays))
+        exact = tuple(doubled(a) if jnp.issubdtype(a.dtype, jnp.floating) else np.asarray(a) for a in arrays)
+    wanted = op.reference(*exact)
+    scale = max(1.0, float(np.max(np.abs(wanted))))
+    bound = tolerance * (op.length if dtype == "float32" else 1) * scale
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=bound)
+
+
+@SMOOTH
+def test_gradient_equals_central_differences(op: opspec.Op) -> None:
+    inputs = sample(op)
+    rng, weights = np.random.default_rng(2), weights_like(op, inputs)
+    with jax.enable_x64(True):
+        arrays = cast(inputs, "float64")
+        found = gradients(op, arrays, jnp.asarray(weights))
+        for position, gradient in zip(op.differentiable, found):
+            direction = rng.normal(size=inputs[position].shape)
+
+            def along(t: float, position: int = position, direction: Any = direction) -> float:
+                moved = list(arrays)
+                moved[position] = moved[position] + t * jnp.asarray(direction)
+                return float(jnp.sum(op.function(*moved) * jnp.asarray(weights)))
+
+            h = 1e-3
+            # Richardson: the error of the plain central difference, O(h^2), is cancelled.
+            coarse = (along(2 * h) - along(-2 * h)) / (4 * h)
+            fine = (along(h) - along(-h)) / (2 * h)
+            numerical = (4 * fine - coarse) / 3
+            analytic = float(np.sum(np.asarray(gradient) * direction))
+            assert abs(analytic - numerical) <= 1e-8 * max(1.0, abs(numerical))
+
+
+@ROWS
+def test_jit_equals_eager_and_compiles_once(op: opspec.Op) -> None:
+    traces = 0
+
+    def counted(*arrays: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        return op.function(*arrays)
+
+    jitted = jax.jit(counted)
+    for seed in (0, 1):
+        arrays = cast(sample(op, seed), "float32")
+        np.testing.assert_allclose(jitted(*arrays), op.function(*arrays), rtol=1e-5, atol=1e-6)
+    assert traces == 1
+
+
+@pytest.mark.parametrize("op", [op for op in opspec.OPS if op.batched], ids=lambda op: op.name)
+def test_vmap_equals_a_loop(op: opspec.Op) -> None:
+    arrays = cast(sample(op), "float32")
+    looped = jnp.stack([op.function(*row) for row in zip(*arrays, strict=True)])
+    np.testing.assert_allclose(jax.vmap(op.function)(*arrays), looped, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("op", [op for op in opspec.OPS if not op.batched], ids=lambda op: op.name)
+def test_vmap_over_calls_equals_a_loop(op: opspec.Op) -> None:
+    calls = [cast(sample(op, seed), "float32") for seed in range(3)]
+    stacked = jax.vmap(op.function)(*(jnp.stack(arrays) for arrays in zip(*calls, strict=True)))
+    looped = jnp.stack([op.function(*arrays) for arrays in calls])
+    np.testing.assert_allclose(stacked, looped, rtol=1e-5, atol=1e-6)
+
+
+@ROWS
+def test_extreme_inputs_stay_finite(op: opspec.Op) -> None:
+    assert op.extremes
+    for extreme in op.extremes:
+        arrays = cast(extreme, "float32")
+        value = op.function(*arrays)
+        assert np.isfinite(value).all()
+        if op.differentiable:
+            for gradient in gradients(op, arrays, jnp.ones(value.shape)):
+                assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "bad"),
+    [
+        pytest.param(function, bad, id=f"{name}-{i}")
+        for name, function, rows in (
+            *((op.name, op.function, op.bad) for op in opspec.OPS),
+            *opspec.FACTORIES,
+        )
+        for i, bad in enumerate(rows)
+    ],
+)
+def test_bad_input_is_named(function: Any, bad: opspec.Bad) -> None:
+    args, kwargs, error, words = bad
+    if function in BOUND:
+        function = dense.dot_general
+    with pytest.raises(error, match=words) as caught:
+        function(*args, **kwargs)
+    if words:
+        assert "Fix: " in str(caught.value) or "contracting" in words
+
+
+@pytest.mark.parametrize("op", TWINS, ids=lambda op: op.name)
+def test_golden_torch_twin(op: opspec.Op) -> None:
+    with np.load(GOLDEN) as golden:
+        stored = {
+            name.removeprefix(f"{op.name}/"): golden[name]
+            for name in golden
+            if name.startswith(f"{op.name}/")
+        }
+    inputs = cast(sample(op), "float32")
+    np.testing.assert_allclose(op.function(*inputs), stored["value"], rtol=2e-6, atol=2e-6)
+    weights = jnp.asarray(weights_like(op, sample(op)), jnp.float32)
+    for position, gradient in zip(op.differentiable, gradients(op, inputs, weights)):
+        np.testing.assert_allclose(gradient, stored[f"gradient{position}"], rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("op", TWINS, ids=lambda op: op.name)
+def test_live_torch_twin(op: opspec.Op) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; the golden file stands in for it")
+    from golden import make
+
+    live = make.twin(torch, op)
+    with np.load(GOLDEN) as golden:
+        for name, value in live.items():
+            np.testing.assert_allclose(golden[name], value, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,95 @@
+"""Model files: everything comes back; nothing damaged is loaded in silence."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from common import HYPER, LOSS, NET, X, Y, sgd
+
+from jaxdl import net, scaling, train
+from jaxdl.data import Dataset
+from jaxdl.errors import FormatError
+from jaxdl.models import MLP, MLPConfig
+
+CONFIG = MLPConfig(sizes=(4, 6, 3), batch_norm=True)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> train.Fitted:
+    return train.fit(
+        net.functional(lambda rngs: MLP(CONFIG, rngs=rngs)),
+        Dataset(X, Y, classes=("a", "b", "c")),
+        loss=LOSS,
+        optimizer=sgd,
+        hyper=HYPER,
+        epochs=2,
+        batch_size=10,
+        scaling=scaling.z_score(X),
+        progress="off",
+    )
+
+
+def test_everything_comes_back(fitted: train.Fitted, tmp_path: Path) -> None:
+    model = train.load(train.save(tmp_path / "m.safetensors", fitted, config=CONFIG))
+    assert model.config == CONFIG
+    assert model.classes == ("a", "b", "c")
+    for name in ("params", "state", "scaling"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(model, name), getattr(fitted, name))
+    np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+    again = train.load(train.save(tmp_path / "again.safetensors", model))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.safetensors", "m.safetensors"]
+
+
+def test_network_of_the_callers_own(fitted: train.Fitted, tmp_path: Path) -> None:
+    path = train.save(tmp_path / "m.safetensors", fitted)
+    np.testing.assert_array_equal(train.load(path, net=fitted.net).predict(X), fitted.predict(X))
+    with pytest.raises(ValueError, match=r"load\(path, net=net\)"):
+        train.load(path)
+    with pytest.raises(FormatError, match=r"'params/layers/0/bias' is missing"):
+        train.load(path, net=NET)
+
+
+def test_every_damage_is_named(fitted: train.Fitted, tmp_path: Path) -> None:
+    path = train.save(tmp_path / "m.safetensors", fitted, config=CONFIG)
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    damaged = tmp_path / "damaged.safetensors"
+    for trial in range(600):
+        body = bytearray(content)
+        if trial % 3 == 0:
+            body = body[: rng.integers(len(body))]
+        elif trial % 3 == 1:
+            body[rng.integers(len(body))] ^= 1 << rng.integers(8)
+        else:
+            body += bytes(rng.integers(1, 9))
+        damaged.write_bytes(bytes(body))
+        try:
+            model = train.load(damaged)
+        except FormatError:
+            continue
+        # White space and key order of the outer header may change without a change of meaning.
+        jax.tree.map(np.testing.assert_array_equal, model.params, fitted.params)
+        assert model.config == CONFIG
+        assert model.classes == fitted.classes
+
+
+def test_refuses(fitted: train.Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(ValueError, match=r"does not describe these parameters.*layers/0/kernel"):
+        train.save(path, fitted, config=MLPConfig(sizes=(4, 7, 3), batch_norm=True))
+    with pytest.raises(TypeError, match=r"the config of one of MLP"):
+        train.save(path, fitted, config={"sizes": (4, 6, 3)})
+    other: Any = dataclasses.replace(fitted, scaling=lambda x: x)
+    with pytest.raises(TypeError, match="scale with jaxdl.scaling"):
+        train.save(path, other, config=CONFIG)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        train.load(path)
+    monkeypatch.setattr(train.model_file, "VERSION", 2)
+    train.save(path, fitted, config=CONFIG)
+    monkeypatch.undo()
+    with pytest.raises(FormatError, match=r"of version 2; this jaxdl reads 1"):
+        train.load(path)
