@@ -31,6 +31,7 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
         >>> [axes.get_ylabel() for axes in figure.axes]
         ['loss', 'accuracy']
     """
+    values = {name: np.asarray(curve) for name, curve in values.items() if np.ndim(curve) == 1}
     quantities = list(dict.fromkeys(name.removeprefix("valid_") for name in values))
     if not quantities:
         raise ValueError("plot.history: nothing was recorded. Fix: pass a History with values")
@@ -41,9 +42,9 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
             (f"valid_{quantity}", "validation, after the epoch", "C1-"),
         ):
             if name in values:
-                curve = np.asarray(values[name])
+                curve = values[name]
                 axes.plot(np.arange(1, len(curve) + 1), curve, style, label=label)
-        if quantity == "loss" and all(np.all(np.asarray(v) > 0) for k, v in values.items() if "loss" in k):
+        if quantity == "loss" and all(np.all(v > 0) for k, v in values.items() if "loss" in k):
             axes.set_yscale("log")
         axes.set(xlabel="epoch", ylabel=quantity)
         axes.grid(alpha=0.3)

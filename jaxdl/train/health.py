@@ -1,4 +1,4 @@
-"""The health word of a step: what left the finite numbers, found inside the compiled program."""
+"""The health of a run: what left the finite numbers, and at which step, found in the compiled program."""
 
 from typing import Any
 
@@ -21,21 +21,34 @@ FIXES = {
 }
 
 
-def step_word(objective: jax.Array, gradients: Any, outputs: Any, targets: Any) -> jax.Array:
-    """Return the bits of what is wrong in a step, 0 when it is healthy.
+def probe(gradients: Any) -> jax.Array:
+    """Return a number that is finite when the gradients of a step are: ``sum |g|`` over the biases.
 
-    Only gradients of rank 1 and below (biases) are read, since a full norm costs a pass over all
-    parameters; a network without any has its smallest gradient read.
+    A full norm would cost a pass over all parameters; a network without any leaf of rank 1 has its
+    smallest gradient read. The absolute value keeps XLA from summing each bias gradient anew from the
+    batch.
     """
     leaves = jax.tree.leaves(gradients)
     small = [leaf for leaf in leaves if leaf.ndim <= 1] or sorted(leaves, key=lambda g: g.size)[:1]
-    total = sum((jnp.sum(leaf.astype(jnp.float32)) for leaf in small), jnp.zeros(()))
-    word = jnp.where(jnp.isfinite(objective), 0, LOSS)
-    word = word | jnp.where(jnp.isfinite(total), 0, GRADIENT)
-    if labelled(outputs, targets):
-        wrong = jnp.any((targets < 0) | (targets >= outputs.shape[-1]))
-        word = word | jnp.where(wrong, LABEL, 0)
-    return word.astype(jnp.int32)
+    return sum((jnp.sum(jnp.abs(leaf.astype(jnp.float32))) for leaf in small), jnp.zeros(()))
+
+
+def words(costs: jax.Array, probes: jax.Array, wrong: jax.Array) -> jax.Array:
+    """Return the bits of what is wrong in each step, 0 where it is healthy, int32 (steps,)."""
+    bad = (~jnp.isfinite(costs), ~jnp.isfinite(probes), wrong)
+    return sum(
+        (jnp.where(flag, bit, 0) for flag, bit in zip(bad, (LOSS, GRADIENT, LABEL), strict=True)),
+        jnp.zeros(costs.shape, jnp.int32),
+    )
+
+
+def wrong_labels(outputs: Any, targets: Any, indices: jax.Array) -> jax.Array:
+    """Tell for each step whether its batch holds a label outside [0, classes), bool (steps,)."""
+    if not labelled(outputs, targets):
+        return jnp.zeros(len(indices), bool)
+    bad = (targets < 0) | (targets >= outputs.shape[-1])
+    rows = jnp.any(bad.reshape(len(bad), -1), axis=1)
+    return jnp.any(rows[indices], axis=1)
 
 
 def labelled(outputs: Any, targets: Any) -> bool:

@@ -15,6 +15,8 @@ class History(Mapping[str, np.ndarray]):
     ``"loss"`` is the mean over the training batches as they were seen, while the parameters moved;
     ``"valid_loss"`` and ``"valid_<metric>"`` are measured after the epoch, over every validation example.
 
+    ``"step_loss"``, where asked for, is (epochs, steps).
+
     Attributes:
         curves: the arrays by name.
 
@@ -58,5 +60,5 @@ class History(Mapping[str, np.ndarray]):
 
     def line(self, epoch: int) -> str:
         """Word one epoch: ``epoch  3  loss 0.1234  valid_accuracy 0.9710``."""
-        cells = [f"{name} {values[epoch]:.4f}" for name, values in self.curves.items()]
+        cells = [f"{name} {values[epoch]:.4f}" for name, values in self.curves.items() if values.ndim == 1]
         return "  ".join([f"epoch {epoch + 1:>3}", *cells])

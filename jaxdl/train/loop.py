@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -97,6 +98,9 @@ def make_program(
         if data.valid_inputs is not None:
             names += [f"valid_{name}" for name in ("loss", *dict(spec.metrics))]
         history = {name: jnp.full(spec.epochs, jnp.nan, jnp.float32) for name in names}
+        if spec.step_losses:
+            steps = steps_per_epoch(_examples(data), spec.batch_size)
+            history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
         opt_state = optimizer(_arrays(hyper)).init(params)
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
@@ -104,9 +108,11 @@ def make_program(
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         hyper = _arrays(hyper)
         update = _make_step(objective, optimizer(hyper), hyper)
+        outputs = _abstract_outputs(net, carry, data, hyper, spec)
+        wrong = partial(health.wrong_labels, outputs, data.targets)
 
         def epoch(number: jax.Array, carry: Carry) -> Carry:
-            carry, ys = _steps(update, number, carry, data, spec)
+            carry, ys = _steps(update, wrong, number, carry, data, spec)
             if data.valid_inputs is not None:
                 ys |= _validate(net, loss, spec, carry, data, hyper)
             history = {name: carry.history[name].at[number].set(ys[name]) for name in carry.history}
@@ -136,18 +142,13 @@ def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -
         values = evaluation.per_example("loss", loss(outputs, y, hyper=hyper), spec.batch_size)
         cost = losses.reduce(values, reduction=spec.reduction)
         extra = 0 if penalty is None else penalty(params, hyper)
-        ys = {"loss": losses.reduce(values, reduction=recorded(spec))}
+        ys = {"loss": losses.reduce(values, reduction=spec.recorded)}
         for name, metric in spec.metrics if spec.train_metrics else ():
             value = metric(outputs, y)
             ys[name] = jnp.mean(evaluation.per_example(name, value, spec.batch_size))
-        return cost + extra, (state, outputs, ys)
+        return cost + extra, (state, ys)
 
     return objective
-
-
-def recorded(spec: Spec) -> str:
-    """Return the reduction of the recorded loss: a sum is recorded as a mean, free of the batch size."""
-    return "mean" if spec.reduction == "sum" else spec.reduction
 
 
 def _make_step(
@@ -155,18 +156,23 @@ def _make_step(
 ) -> Callable[..., Any]:
     def step(learner: Any, batch: Any) -> Any:
         (params, state, opt_state), (x, y, key) = learner, batch
-        (cost, (state, outputs, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
+        (cost, (state, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
             params, state, x, y, key, hyper
         )
         updates, opt_state = rule.update(gradients, opt_state, params)
-        ys["word"] = health.step_word(cost, gradients, outputs, y)
+        ys |= {"cost": cost, "probe": health.probe(gradients)}
         return (optax.apply_updates(params, updates), state, opt_state), ys
 
     return step
 
 
 def _steps(
-    update: Callable[..., Any], number: jax.Array, carry: Carry, data: Arrays, spec: Spec
+    update: Callable[..., Any],
+    wrong: Callable[[jax.Array], jax.Array],
+    number: jax.Array,
+    carry: Carry,
+    data: Arrays,
+    spec: Spec,
 ) -> tuple[Carry, dict[str, jax.Array]]:
     """Scan over the steps of one epoch; return the carry and what is recorded, by name."""
     examples = _examples(data)
@@ -183,12 +189,13 @@ def _steps(
     steps = jnp.arange(len(indices), dtype=jnp.int32)
     learner = (carry.params, carry.state, carry.opt_state)
     (params, state, opt_state), ys = lax.scan(body, learner, (steps, xs))
-    words = ys.pop("word")
+    words = health.words(ys.pop("cost"), ys.pop("probe"), wrong(indices))
     first = jnp.argmax(words != 0).astype(jnp.int32)
     found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])
     carry = carry._replace(params=params, state=state, opt_state=opt_state,
                            health=_first(carry.health, found))  # fmt: skip
-    return carry, {name: jnp.mean(values) for name, values in ys.items()}
+    recorded = {name: jnp.mean(values) for name, values in ys.items()}
+    return carry, recorded | ({"step_loss": ys["loss"]} if spec.step_losses else {})
 
 
 def _fetcher(data: Arrays, indices: jax.Array) -> tuple[Callable[[Any], Any], Any]:
@@ -210,6 +217,16 @@ def _validate(
 ) -> dict[str, jax.Array]:
     means = evaluation.means(net, loss, spec, carry.params, carry.state, data, hyper)
     return {f"valid_{name}": value for name, value in means.items()}
+
+
+def _abstract_outputs(net: Net, carry: Carry, data: Arrays, hyper: Hyper, spec: Spec) -> Any:
+    def run(x: Any) -> Any:
+        return net.apply(carry.params, carry.state, data.scaled(x), train=False, hyper=hyper)[0]
+
+    batch = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct((spec.batch_size, *a.shape[1:]), a.dtype), data.inputs
+    )
+    return jax.eval_shape(run, batch)
 
 
 def _first(before: Health, found: Health) -> Health:

@@ -53,6 +53,8 @@ class Reporter:
             for number in range(self.shown, done):
                 self.bar.console.print(history.line(number), highlight=False)
         self.shown = done
-        status = "  ".join(f"{name} {history[name][done - 1]:.4f}" for name in history)
+        status = "  ".join(
+            f"{name} {history[name][done - 1]:.4f}" for name in history if history[name].ndim == 1
+        )
         status += f"  {examples_per_second:,.0f} examples/s"
         self.bar.update(self.task, completed=done, status=status)

@@ -31,6 +31,7 @@ class Spec:
         metrics: pairs (name, function); ``function(outputs, targets)`` gives one value per example, and
             the mean over the validation set is recorded as ``valid_<name>``.
         train_metrics: record the metrics over the training batches too, as they are seen.
+        step_losses: record the loss of every step too, as ``step_loss`` (epochs, steps).
         eval_batch_size: examples a validation batch; every example is seen exactly once.
 
     Raises:
@@ -44,6 +45,7 @@ class Spec:
     reduction: str = "mean"
     metrics: tuple[tuple[str, Metric], ...] = ()
     train_metrics: bool = False
+    step_losses: bool = False
     eval_batch_size: int = 1024
 
     def __post_init__(self) -> None:
@@ -59,6 +61,11 @@ class Spec:
                             expected="functions by name, none called 'loss'",
                             fix="metrics={'accuracy': jaxdl.metrics.accuracy}")
                 )  # fmt: skip
+
+    @property
+    def recorded(self) -> str:
+        """The reduction of recorded losses: a sum is recorded as a mean, free of the batch size."""
+        return "mean" if self.reduction == "sum" else self.reduction
 
 
 class Arrays(NamedTuple):

@@ -83,7 +83,7 @@ def test_refuses(fitted: train.Fitted, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(TypeError, match=r"the config of one of MLP"):
         train.save(path, fitted, config={"sizes": (4, 6, 3)})
     other: Any = dataclasses.replace(fitted, scaling=lambda x: x)
-    with pytest.raises(TypeError, match="scale with jaxdl.scaling"):
+    with pytest.raises(TypeError, match=r"scale with jaxdl.scaling"):
         train.save(path, other, config=CONFIG)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError):

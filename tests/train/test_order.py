@@ -22,14 +22,31 @@ def test_permutation_sees_an_example_at_most_once_and_differs_by_epoch() -> None
     np.testing.assert_array_equal(first, order(0))
 
 
-def test_permutation_is_uniform() -> None:
-    counts = np.zeros((4, 4))
-    epochs = 2000
-    draw = jax.jit(jax.vmap(lambda e: batch_order(ORDER, e, examples=4, batch_size=4)))
-    for row in np.asarray(draw(np.arange(epochs))).reshape(epochs, 4):
-        counts[np.arange(4), row] += 1
-    # A chi-square of 9 degrees of freedom exceeds 27.9 once in a thousand.
-    assert (((counts - epochs / 4) ** 2) / (epochs / 4)).sum() < 27.9
+def chi_square(counts: np.ndarray) -> float:
+    """Return the excess of a chi-square statistic over its mean, in standard deviations."""
+    expected = counts.mean()
+    freedom = counts.size - 1
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
+
+
+@pytest.mark.parametrize(("examples", "epochs"), [(4, 4000), (300, 6000), (257, 6000)])
+def test_permutation_is_uniform(examples: int, epochs: int) -> None:
+    draw = jax.jit(jax.vmap(lambda e: batch_order(ORDER, e, examples=examples, batch_size=examples)))
+    drawn = np.asarray(draw(np.arange(epochs))).reshape(epochs, examples)
+    assert (np.sort(drawn, axis=1) == np.arange(examples)).all()
+    where, after = np.zeros((examples, examples)), np.zeros(examples)
+    for row in drawn:
+        where[np.arange(examples), row] += 1
+        after += np.bincount((row[1:] - row[:-1]) % examples, minlength=examples)
+    assert abs(chi_square(where)) < 5
+    # The step from one example to the next is never 0, and every other step is as likely.
+    assert after[0] == 0
+    assert abs(chi_square(after[1:])) < 5
+
+
+@pytest.mark.parametrize("examples", [256, 257, 1000, 1024, 4097, 60_000])
+def test_permutation_of_any_length_is_one(examples: int) -> None:
+    np.testing.assert_array_equal(np.sort(order(7, examples, examples).ravel()), np.arange(examples))
 
 
 def test_none_goes_on_where_the_last_epoch_stopped() -> None:

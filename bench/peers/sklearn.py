@@ -1,0 +1,54 @@
+"""scikit-learn's MLPClassifier, which knows only the cross-entropy loss."""
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from bench.mlp import SIZES, Problem
+
+
+class MLP:
+    compile_s = None
+
+    def __init__(self, problem: Problem) -> None:
+        if problem.loss != "cross_entropy":
+            raise ValueError(f"MLPClassifier has no {problem.loss} loss")
+        self._problem = problem
+        self._images = problem.inputs.astype(np.float32) / 255
+        self._reset()
+
+    def _reset(self) -> None:
+        self._classifier = MLPClassifier(
+            SIZES[1:-1],
+            activation="logistic",
+            solver="sgd",
+            momentum=0,
+            nesterovs_momentum=False,
+            alpha=0,
+            learning_rate="constant",
+            learning_rate_init=self._problem.learning_rate,
+            batch_size=self._problem.batch,
+            shuffle=True,
+            random_state=0,
+        )
+        # Its arrays exist only after a first step.
+        self._train(np.arange(self._problem.batch))
+        parameters = self._classifier.coefs_, self._classifier.intercepts_
+        for weight, bias, initial in zip(*parameters, self._problem.weights):
+            weight[...], bias[...] = initial
+
+    def _train(self, index: np.ndarray) -> float:
+        images, labels = self._images[index], self._problem.labels[index]
+        self._classifier.partial_fit(images, labels, classes=np.arange(SIZES[-1]))
+        return self._classifier.loss_
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        self._reset()
+        return np.array([self._train(index) for index in order])
+
+    def epoch(self) -> None:
+        # On the whole set this is one shuffled epoch of mini-batches, as in fit(max_iter=1) with a
+        # warm start, without fit's warning that one epoch does not converge.
+        self._classifier.partial_fit(self._images, self._problem.labels)
+
+
+mlp = MLP
