@@ -19,7 +19,7 @@ from jaxdl.train import Arrays, Carry, Spec, make_program
 
 NAME = "mlp"
 DESCRIPTION = "784-16-16-10 sigmoid network, plain SGD on uint8 images, shuffled every epoch"
-PEERS = ("numpy", "linen", "nnx_jit", "torch", "keras", "sklearn")
+PEERS = ("numpy", "numpy_plain", "linen", "nnx_jit", "torch", "keras", "sklearn")
 SIZES = (784, 16, 16, 10)
 BATCHES = (10, 32, 128)
 CHECKED_STEPS = 50
