@@ -86,7 +86,31 @@ def make_train(
 def make_program(
     net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, *, penalty: Penalty | None = None
 ) -> Program:
-    """Make the two pure pieces of a run; the arguments are those of `make_train`."""
+    """Make a run in two pure pieces, for callers that stop, look and go on, as `fit` does.
+
+    Args:
+        net: the network.
+        loss: as in `make_train`.
+        optimizer: as in `make_train`.
+        spec: as in `make_train`.
+        penalty: as in `make_train`.
+
+    Returns:
+        The `Program`. Stopping between epochs changes no bit of the result.
+
+    Example:
+        >>> from jaxdl import losses, optim
+        >>> from jaxdl.net import from_pair
+        >>> net = from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
+        >>> x = jnp.linspace(-1, 1, 32)[:, None]
+        >>> program = make_program(net, losses.squared_error, lambda hyper: optim.sgd(0.5), Spec(9, 8))
+        >>> data = Arrays(x, 3 * x)
+        >>> carry = program.start(jax.random.key(0), jax.random.key(1), data, {})
+        >>> for stop in (1, 5, 9):
+        ...     carry = jax.jit(program.advance)(carry, stop, data, {})
+        >>> int(carry.epoch), int(carry.health.step)
+        (9, -1)
+    """
     loss = with_hyper(loss)
     objective = _make_objective(net, loss, spec, penalty)
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxdl import _checks
 from jaxdl.train.history import History
 
+LOG_WIDTH = 140
 STYLES = ("bar", "lines", "off")
 
 
@@ -18,14 +19,16 @@ class Reporter:
     def __init__(self, style: str, epochs: int, *, console: Console | None = None) -> None:
         _checks.one_of("fit", "progress", style, STYLES)
         self.style, self.shown = style, 0
+        screen = console or Console(soft_wrap=True)
+        if not screen.is_terminal:
+            screen.width = max(screen.width, LOG_WIDTH)
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[status]}"),
-            console=console or Console(soft_wrap=True),
+            console=screen,
             disable=style == "off",
             transient=style == "lines",
         )
@@ -45,7 +48,7 @@ class Reporter:
 
     def compiled(self, seconds: float) -> None:
         """Say that compilation is over."""
-        self.bar.update(self.task, description="training", status=f"compiled in {seconds:.1f} s")
+        self.bar.update(self.task, description="epoch", status=f"compiled in {seconds:.1f} s")
 
     def epoch(self, done: int, history: History, examples_per_second: float) -> None:
         """Show that `done` epochs are over."""

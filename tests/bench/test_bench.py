@@ -155,14 +155,14 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
     assert command.main(["--list"]) == 0
     text = capsys.readouterr().out
     assert f"mlp: {mlp.DESCRIPTION}" in text
-    assert "peers: numpy, linen, nnx_jit, torch, keras, sklearn" in text
+    assert f"peers: {', '.join(mlp.PEERS)}" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense", "mlp"], "unknown workload: nonsense; known: mlp"),
-        (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, linen"),
+        (["nonsense", "mlp"], "unknown workload: nonsense; known: dense, mlp"),
+        (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),
         (["mlp", "--json", "no/such/folder/rows.json"], "there is no folder no/such/folder"),
         ([], "usage:"),
     ],
@@ -222,7 +222,7 @@ def test_the_module_runs_and_lists() -> None:
         [sys.executable, "-m", "bench", "--list"], cwd=root, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("mlp: ")
+    assert "mlp: " in result.stdout
 
 
 def test_an_absent_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
