@@ -12,7 +12,11 @@ from jaxdl.errors import FormatError, explain
 
 
 def cache_folder() -> Path:
-    """Return the folder for data files: environment variable `JAXDL_DATA`, or the user's cache."""
+    """Return the folder for data files: environment variable `JAXDL_DATA`, or the user's cache.
+
+    Returns:
+        The path; it need not exist yet.
+    """
     if folder := os.environ.get("JAXDL_DATA"):
         return Path(folder).expanduser()
     import pooch
