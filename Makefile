@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-slow check format bench golden clean
+.PHONY: help demo test test-slow check format bench golden lock clean
 
 help:
 	@echo "make demo       train on real digits (installs into $(VENV) first)"
@@ -12,6 +12,8 @@ help:
 	@echo "make format     ruff format"
 	@echo "make bench      the benchmark of this machine, against every peer that is installed"
 	@echo "make golden     write the golden files anew (needs PyTorch in $(VENV))"
+	@echo "make lock       pin the newest versions in requirements.txt (needs uv)"
+	@echo "make LOCKED=1 ...  install exactly the versions of requirements.txt, by hash"
 	@echo "make clean      remove $(VENV) and what was built"
 
 $(BIN)/python:
@@ -20,9 +22,20 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp an extra: an install is repeated only when pyproject.toml changes.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 $(VENV)/.%: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+ifneq ($(LOCKED),)
+	$(PIP) --require-hashes --requirement requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+else
+	$(PIP) --editable '.[$*]'
+endif
 	@touch $@
+
+# The versions that were tested, by hash and without addresses; needs uv on the path.
+lock:
+	uv pip compile pyproject.toml --extra test --extra check --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.txt
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/digits.py

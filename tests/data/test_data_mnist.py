@@ -119,12 +119,14 @@ def test_the_registry_is_complete():
     assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
 
 
-def test_the_real_test_images():
-    folder = os.environ.get("JAXDL_DATA")
-    if not folder or not Path(folder, "mnist", "t10k-images-idx3-ubyte.gz").is_file():
-        pytest.skip("JAXDL_DATA names no folder with mnist/t10k-images-idx3-ubyte.gz")
+def _check_the_real_test_images():
     dataset = load_mnist("test")
     assert dataset.inputs.shape == (10_000, 28, 28, 1)
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(dataset.targets).tolist() == counts
     assert dataset.targets[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+# Collected only where the files are: the suite needs none of them.
+if Path(os.environ.get("JAXDL_DATA", ""), "mnist", "t10k-images-idx3-ubyte.gz").is_file():
+    test_the_real_test_images = _check_the_real_test_images
