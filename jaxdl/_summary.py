@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _trees
+from jaxdl.errors import explain
 
 if TYPE_CHECKING:
     from jaxdl.net import Net
@@ -82,6 +83,7 @@ def summary(net: "Net", example: Any) -> Summary:
         elementwise work not at all.
 
     Raises:
+        TypeError: `net` is no `Net`.
         ShapeError: the network does not take such an input.
 
     Example:
@@ -95,6 +97,11 @@ def summary(net: "Net", example: Any) -> Summary:
         >>> table.count, table.macs
         (13002, 12960)
     """
+    if not (hasattr(net, "init") and hasattr(net, "apply")):
+        raise TypeError(
+            explain("summary", "net", got=f"a {type(net).__name__}", expected="a jaxdl.net.Net",
+                    fix="jaxdl.net.functional(lambda rngs: ...)")
+        )  # fmt: skip
     one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), example)
     params, state = jax.eval_shape(net.init, jax.random.key(0))
     rows = [_row(path, leaf, True) for path, leaf in _trees.named_leaves(params).items()]

@@ -55,6 +55,29 @@ class Net:
     apply: Apply
 
 
+def require(op: str, value: Any) -> None:
+    """Raise unless `value` is a `Net`.
+
+    Args:
+        op: the function to name in the message.
+        value: what was given as the network.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        TypeError: it is something else, such as the flax module itself.
+
+    Example:
+        >>> require("fit", from_pair(lambda key: {}, lambda params, x: x))
+    """
+    if not isinstance(value, Net):
+        raise TypeError(
+            explain(op, "net", got=f"a {type(value).__name__}", expected="a jaxdl.net.Net",
+                    fix="jaxdl.net.functional(lambda rngs: ...), from_linen or from_pair")
+        )  # fmt: skip
+
+
 def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
     """Make a `Net` of a flax NNX module.
 

@@ -16,7 +16,7 @@ from jaxdl.errors import DivergenceError
 from jaxdl.net import Net, Tree
 from jaxdl.train import door, health
 from jaxdl.train.history import History
-from jaxdl.train.loop import Penalty, Program, make_program
+from jaxdl.train.loop import Penalty, Program, check_parts, make_program
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.predict import evaluate, predict
 from jaxdl.train.progress import Reporter
@@ -134,6 +134,7 @@ def fit(
         >>> round(float(fitted.params["w"][0, 0]), 3)
         3.0
     """
+    check_parts(net, loss, _as_function(optimizer), penalty)
     spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
     hyper = door.hyper(hyper)
     arrays = door.arrays(net, data, valid, scaling, hyper)

@@ -11,6 +11,7 @@ import optax
 from jax import lax
 
 from jaxdl import _checks, losses
+from jaxdl import net as net_module
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train import evaluation, health
@@ -111,6 +112,7 @@ def make_program(
         >>> int(carry.epoch), int(carry.health.step)
         (9, -1)
     """
+    check_parts(net, loss, optimizer, penalty)
     loss = with_hyper(loss)
     objective = _make_objective(net, loss, spec, penalty)
 
@@ -126,12 +128,12 @@ def make_program(
             steps = steps_per_epoch(_examples(data), spec.batch_size)
             history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
-        opt_state = optimizer(_arrays(hyper)).init(params)
+        opt_state = _rule(optimizer, _arrays(hyper)).init(params)
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         hyper = _arrays(hyper)
-        update = _make_step(objective, optimizer(hyper), hyper)
+        update = _make_step(objective, _rule(optimizer, hyper), hyper)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
 
@@ -258,9 +260,44 @@ def _first(before: Health, found: Health) -> Health:
     return Health(*(jnp.where(kept, old, new) for old, new in zip(before, found, strict=True)))
 
 
+class _Named(dict[str, Any]):
+    """Hyperparameters that say which of them there are when another one is read."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(
+            explain("train", "hyper", got=f"without '{name}' (it has {sorted(self)})",
+                    expected=f"a value for '{name}', which is read in training",
+                    fix=f"hyper={{..., '{name}': 0.1}}")
+        )  # fmt: skip
+
+
+def _rule(optimizer: Optimizer, hyper: Hyper) -> optax.GradientTransformation:
+    rule = optimizer(hyper)
+    if not isinstance(rule, optax.GradientTransformation):
+        raise TypeError(
+            explain("train", "optimizer", got=f"a function that returns a {type(rule).__name__}",
+                    expected="a function of hyper that returns an optax transformation",
+                    fix="lambda hyper: jaxdl.optim.sgd(hyper['learning_rate'])")
+        )  # fmt: skip
+    return rule
+
+
+def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
+    """Raise `TypeError` when a part of a run is no `Net` or no function."""
+    net_module.require("train", net)
+    parts = {"loss": loss, "optimizer": optimizer, "penalty": penalty}
+    for name, part in parts.items():
+        if not callable(part) and not (name == "penalty" and part is None):
+            raise TypeError(
+                explain("train", name, got=f"a {type(part).__name__}", expected="a function",
+                        fix="see jaxdl.train.make_train for what it is called with")
+            )  # fmt: skip
+
+
 def _arrays(hyper: Hyper) -> Hyper:
     """Make hyperparameters arrays of a strong dtype: a Python float would compile once more."""
-    return jax.tree.map(lambda v: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v))), hyper)
+    strong = {name: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v))) for name, v in hyper.items()}
+    return _Named(strong)
 
 
 def _examples(data: Arrays) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxdl import _checks
 from jaxdl.data._validate import as_numbers, check_finite
 from jaxdl.errors import ShapeError, explain
-from jaxdl.net import Net, Tree
+from jaxdl.net import Net, Tree, require
 from jaxdl.train import door, evaluation
 from jaxdl.train.loop import with_hyper
 from jaxdl.train.spec import Arrays, Hyper, Loss, Metric, Spec
@@ -53,6 +53,7 @@ def predict(
         >>> predict(net, {"w": 2.0}, {}, np.ones((3, 1)), batch_size=2).tolist()
         [[2.0], [2.0], [2.0]]
     """
+    require("predict", net)
     _checks.positive_integer("predict", "batch_size", batch_size)
     array = door.single(as_numbers("predict", "inputs", inputs))
     check_finite(array, op="predict", argument="inputs")
@@ -111,6 +112,7 @@ def evaluate(
         >>> evaluate(net, {"w": 2.0}, {}, (x, 4 * x), loss=losses.squared_error, batch_size=2)
         {'loss': 4.0}
     """
+    require("evaluate", net)
     values = door.hyper(hyper)
     arrays = door.arrays(net, data, None, scaling, values)
     spec = Spec(1, 1, reduction=reduction, metrics=tuple((metrics or {}).items()),

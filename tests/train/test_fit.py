@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from common import DATA, HYPER, LOSS, METRICS, NET, X, Y, adam, sgd
+from flax import nnx
 from rich.console import Console
 
 from jaxdl import losses, net, optim, scaling, train
 from jaxdl.data import Dataset
 from jaxdl.errors import DivergenceError, DtypeError, FormatError, ShapeError
+from jaxdl.models import MLP, MLPConfig
 from jaxdl.train import History, door, fit, progress
 
 OPTIONS: dict[str, Any] = {"loss": LOSS, "epochs": 4, "batch_size": 8, "progress": "off"}
@@ -119,6 +121,12 @@ def test_divergence_in_a_later_epoch_keeps_the_epochs_before() -> None:
         ({"hyper": {"learning_rate": [0.1, 0.2]}}, DtypeError, "is a list"),
         ({"hyper": {"learning_rate": np.ones(2)}}, ShapeError, "vmap make_train"),
         ({"hyper": 0.1}, DtypeError, "a dict of numbers"),
+        ({"hyper": {"rate": 0.1}}, ValueError, r"without 'learning_rate' \(it has \['rate'\]\)"),
+        ({"hyper": None}, ValueError, "without 'learning_rate'"),
+        ({"optimizer": lambda hyper: 0.1}, TypeError, "returns a float"),
+        ({"optimizer": 0.1}, TypeError, "'optimizer' is a float; expected a function"),
+        ({"loss": "mse"}, TypeError, "'loss' is a str; expected a function"),
+        ({"penalty": 0.1}, TypeError, "'penalty' is a float"),
         ({"progress": "loud"}, ValueError, "'bar', 'lines', 'off'"),
         ({"loss": losses.squared_error}, (ShapeError, DtypeError), "targets"),
     ],
@@ -127,6 +135,12 @@ def test_door_refuses(change: dict[str, Any], error: Any, words: str) -> None:
     with pytest.raises(error, match=words) as caught:
         run(**change)
     assert "Fix: " in str(caught.value)
+
+
+def test_a_module_is_no_net() -> None:
+    for network in (MLP(MLPConfig(sizes=(4, 3)), rngs=nnx.Rngs(0)), None):
+        with pytest.raises(TypeError, match=r"expected a jaxdl.net.Net.*jaxdl.net.functional"):
+            fit(network, (X, Y), optimizer=sgd, hyper=HYPER, **OPTIONS)
 
 
 def test_predict_refuses() -> None:
