@@ -81,7 +81,7 @@ def main() -> int:
     measures = fitted.evaluate(
         test, loss=losses.softmax_cross_entropy, metrics={"accuracy": metrics.accuracy}
     )
-    model = train.save(options.out / "model.safetensors", fitted, config=CONFIG)
+    model = train.save(options.out / "model.safetensors", fitted)
     again = train.load(model).predict(test.inputs)
     if not np.array_equal(again, fitted.predict(test.inputs)):
         print("the saved model predicts otherwise than the trained one")

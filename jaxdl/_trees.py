@@ -33,7 +33,8 @@ def check_like(op: str, argument: str, tree: Any, like: Any) -> None:
 def _name(entry: Any) -> str:
     for attribute in ("key", "idx", "name"):
         if hasattr(entry, attribute):
-            return str(getattr(entry, attribute))
+            # Escaped as in a JSON pointer, so that {"a/b": x} and {"a": {"b": x}} differ.
+            return str(getattr(entry, attribute)).replace("~", "~0").replace("/", "~1")
     return str(entry)
 
 

@@ -49,10 +49,12 @@ class Net:
         apply: ``apply(params, state, x, *, train, key=None, hyper=None) -> y, state``. `x` is (batch, ...);
             `train` switches dropout and batch norm; `key` feeds what is random; `hyper` holds traced
             scalars such as dropout rates.
+        config: the `config` of the module it was made of, where there is one; a model file keeps it.
     """
 
     init: Callable[[jax.Array], tuple[Tree, Tree]]
     apply: Apply
+    config: Any = None
 
 
 def require(op: str, value: Any) -> None:
@@ -103,7 +105,8 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         >>> net.apply(params, state, jnp.ones((4, 3)), train=False)[0].shape
         (4, 2)
     """
-    takes_rngs = "rngs" in inspect.signature(type(_abstract(make)).__call__).parameters
+    module = _abstract(make)
+    takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
     graphs, like = {}, {}
     for train in (True, False):
         # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
@@ -126,11 +129,11 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         _trees.check_like("Net.apply", "params", params, params_like)
         _trees.check_like("Net.apply", "state", state, state_like)
         randomness = _seed_streams(random_like, key)
-        module = nnx.merge(graphs[_flag(train)], params, randomness, state)
-        _bind_hyper(module, hyper or {})
+        merged = nnx.merge(graphs[_flag(train)], params, randomness, state)
+        _bind_hyper(merged, hyper or {})
         rngs = {"rngs": None if key is None else nnx.Rngs(key)} if takes_rngs else {}
-        y = module(x, **rngs)
-        _, _, after, state = _split(module)
+        y = merged(x, **rngs)
+        _, _, after, state = _split(merged)
         if key is None and _drawn(randomness, after):
             raise DtypeError(
                 explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
@@ -138,7 +141,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
             )  # fmt: skip
         return y, state
 
-    return Net(init, apply)
+    return Net(init, apply, getattr(module, "config", None))
 
 
 def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:

@@ -26,9 +26,7 @@ def convert_inputs(value: Any, names: tuple[str, ...] | None) -> np.ndarray:
                     expected=f"one for each feature of (batch, features), here {array.shape}",
                     fix="leave the names out, or name every feature")
         )  # fmt: skip
-    if array.dtype.kind == "f":
-        return _float32("inputs", array, names)
-    return array.astype(np.uint8) if array.dtype == bool else _integers("inputs", array)
+    return to_single("Dataset", "inputs", array, names)
 
 
 def convert_targets(value: Any, classes: tuple[str, ...] | None) -> np.ndarray:
@@ -40,7 +38,7 @@ def convert_targets(value: Any, classes: tuple[str, ...] | None) -> np.ndarray:
                     expected="one target for each example", fix="pass at least one")
         )  # fmt: skip
     if classes is None:
-        return _float32("targets", array, None)
+        return _float32("Dataset", "targets", array, None)
     if array.ndim == 2 and array.shape[1] == 1:
         raise ShapeError(
             explain("Dataset", "targets", got=f"of shape {array.shape}",
@@ -50,31 +48,42 @@ def convert_targets(value: Any, classes: tuple[str, ...] | None) -> np.ndarray:
     return array.astype(np.int32, copy=False)
 
 
-def _float32(argument: str, array: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
-    check_finite(array, op="Dataset", argument=argument, names=names)
+def to_single(op: str, argument: str, array: np.ndarray, names: tuple[str, ...] | None = None) -> np.ndarray:
+    """Return bytes as they are, bool as uint8, other integers as int32, floats as float32, all checked.
+
+    Raises:
+        FormatError: the place of a number that is not finite, or does not fit.
+    """
+    if array.dtype.kind == "f":
+        return _float32(op, argument, array, names)
+    return array.astype(np.uint8) if array.dtype == bool else _integers(op, argument, array)
+
+
+def _float32(op: str, argument: str, array: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
+    check_finite(array, op=op, argument=argument, names=names)
     with np.errstate(over="ignore"):
         out = array.astype(np.float32, copy=False)
     if out is not array:
         finite = np.isfinite(out)
         if not finite.all():
             index = np.unravel_index(int(np.argmin(finite)), array.shape)
-            raise _too_large(argument, array, index, names)
+            raise _too_large(op, argument, array, index, names)
     return out
 
 
-def _integers(argument: str, array: np.ndarray) -> np.ndarray:
+def _integers(op: str, argument: str, array: np.ndarray) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     bad = (array < _INT32.min) | (array > _INT32.max)
     if bad.any():
-        raise _too_large(argument, array, np.unravel_index(int(np.argmax(bad)), array.shape), None)
+        raise _too_large(op, argument, array, np.unravel_index(int(np.argmax(bad)), array.shape), None)
     return array.astype(np.int32, copy=False)
 
 
-def _too_large(argument: str, array: np.ndarray, index: Any, names: Any) -> FormatError:
+def _too_large(op: str, argument: str, array: np.ndarray, index: Any, names: Any) -> FormatError:
     kind = "float32" if array.dtype.kind == "f" else "int32"
     return FormatError(
-        explain("Dataset", argument, got=f"{array[index]} at {position(index, names)}",
+        explain(op, argument, got=f"{array[index]} at {position(index, names)}",
                 expected=f"a number that fits {kind}", fix="scale the data first")
     )  # fmt: skip
 

@@ -57,14 +57,15 @@ class MLPConfig:
                 explain("MLPConfig", "sizes", got=self.sizes, expected="at least inputs and outputs",
                         fix="sizes=(784, 16, 16, 10)")
             )  # fmt: skip
-        for size in self.sizes:
-            _checks.positive_integer("MLPConfig", "sizes", size)
+        sizes = tuple(_checks.positive_integer("MLPConfig", "sizes", size) for size in self.sizes)
+        object.__setattr__(self, "sizes", sizes)
         _checks.one_of("MLPConfig", "activation", self.activation, ACTIVATIONS)
         _checks.one_of("MLPConfig", "output", self.output, ACTIVATIONS)
         _checks.one_of("MLPConfig", "kernel_init", self.kernel_init, (None, *INITIALIZERS))
         _checks.one_of("MLPConfig", "batch_norm", self.batch_norm, (True, False))
         if not isinstance(self.dropout, str):
             _checks.in_range("MLPConfig", "dropout", self.dropout, 0, 1, "[0, 1)")
+            object.__setattr__(self, "dropout", float(self.dropout))
 
 
 class MLP(nnx.Module):

@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.data import Dataset
-from jaxdl.data._validate import as_numbers, check_finite, check_labels
+from jaxdl.data._convert import to_single
+from jaxdl.data._validate import as_numbers, check_labels
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
@@ -53,10 +54,7 @@ def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
                     expected="(examples, ...) with as many targets, at least one",
                     fix="give one target an example; one feature is inputs[:, None]")
         )  # fmt: skip
-    inputs, targets = single(inputs), single(targets)
-    check_finite(inputs, op="fit", argument=f"{name}[0]")
-    check_finite(targets, op="fit", argument=f"{name}[1]")
-    return inputs, targets
+    return to_single("fit", f"{name}[0]", inputs), to_single("fit", f"{name}[1]", targets)
 
 
 def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper) -> Arrays:
@@ -115,10 +113,3 @@ def _number(name: str, value: Any) -> jax.Array:
         )  # fmt: skip
     floating = jnp.issubdtype(array.dtype, jnp.floating)
     return jax.device_put(array.astype(jnp.float32 if floating else jnp.int32))
-
-
-def single(array: np.ndarray) -> np.ndarray:
-    """Return bytes as they are, floats as float32, other integers as int32."""
-    if array.dtype == np.uint8 or array.dtype == np.bool_:
-        return array.astype(np.uint8)
-    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)

@@ -47,21 +47,20 @@ class Loaded:
                        scaling=self.scaling)  # fmt: skip
 
 
-def save(path: str | Path, fitted: Any, *, config: Any = None) -> Path:
+def save(path: str | Path, fitted: Any) -> Path:
     """Write a trained model to one file, whole or not at all.
 
     Args:
         path: where to; by custom it ends in ``.safetensors``.
-        fitted: a `Fitted` or a `Loaded`.
-        config: config of the model, such as an `MLPConfig`, from which `load` builds the network; None for
-            a network of your own, which is then given to `load`. A `Loaded` brings its own.
+        fitted: a `Fitted` or a `Loaded`. Where its network was made by `functional` of a model of this
+            library, the config of the model is stored too, and `load` builds the network from it; any
+            other network is given to `load`.
 
     Returns:
         The path.
 
     Raises:
-        TypeError: a config of no model of this library, or a scaling that is no `Scaling`.
-        ValueError: a config that does not describe the parameters.
+        TypeError: not a trained model, or a scaling that is no `Scaling`.
         OSError: the file cannot be written.
 
     Example:
@@ -72,14 +71,17 @@ def save(path: str | Path, fitted: Any, *, config: Any = None) -> Path:
         ...              (np.eye(2), np.array([0, 1])), loss=losses.softmax_cross_entropy,
         ...              optimizer=optim.sgd(0.1), epochs=1, batch_size=2, progress="off")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     model = load(save(Path(folder) / "model.safetensors", fitted, config=config))
+        ...     model = load(save(Path(folder) / "model.safetensors", fitted))
         >>> bool((model.predict(np.eye(2)) == fitted.predict(np.eye(2))).all())
         True
     """
-    config = config if config is not None else getattr(fitted, "config", None)
-    kind = _kind(config)
-    if kind is not None:
-        _check_config(kind, config, fitted)
+    if not all(hasattr(fitted, part) for part in ("net", "params", "state", "scaling", "classes")):
+        raise TypeError(
+            explain("save", "fitted", got=f"a {type(fitted).__name__}",
+                    expected="what train.fit or train.load returned", fix="save the whole Fitted")
+        )  # fmt: skip
+    config = fitted.net.config
+    kind = next((name for name, (known, _) in KINDS.items() if type(config) is known), None)
     if not isinstance(fitted.scaling, Scaling | None):
         raise TypeError(
             explain("save", "scaling", got=f"a {type(fitted.scaling).__name__}",
@@ -135,33 +137,11 @@ def load(path: str | Path, *, net: Net | None = None) -> Loaded:
     return Loaded(net, params, state, config, affine, classes)
 
 
-def _kind(config: Any) -> str | None:
-    if config is None:
-        return None
-    for name, (config_class, _) in KINDS.items():
-        if type(config) is config_class:
-            return name
-    raise TypeError(
-        explain("save", "config", got=f"a {type(config).__name__}",
-                expected=f"the config of one of {', '.join(KINDS)}, or None",
-                fix="leave config out and give the network to load")
-    )  # fmt: skip
-
-
 def _make(kind: str, config: Any) -> Net:
     def make(rngs: nnx.Rngs) -> nnx.Module:
         return KINDS[kind][1](config, rngs=rngs)
 
     return functional(make)
-
-
-def _check_config(kind: str, config: Any, fitted: Any) -> None:
-    params, state = jax.eval_shape(_make(kind, config).init, jax.random.key(0))
-    try:
-        _trees.check_like("save", "params", fitted.params, params)
-        _trees.check_like("save", "state", fitted.state, state)
-    except ValueError as error:
-        raise ValueError(f"save: argument 'config' does not describe these parameters: {error}") from error
 
 
 def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
@@ -196,7 +176,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text, digest = metadata["jaxdl"], metadata["sha256"]
         header = json.loads(text)
-        version = header["version"]
+        version, kind, names = (header[part] for part in ("version", "kind", "classes"))
+        if not (isinstance(names, list | None) and all(isinstance(name, str) for name in names or ())):
+            raise TypeError("its class names are no strings")
+        if not isinstance(kind, str | None):
+            raise TypeError("its kind is no string")
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"load: {path} is no model file of jaxdl, or is damaged ({error}). "
                           "Fix: save the model again") from error  # fmt: skip

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.data._validate import as_numbers, check_finite
+from jaxdl.data._convert import to_single
+from jaxdl.data._validate import as_numbers
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree, require
 from jaxdl.train import door, evaluation
@@ -43,7 +45,7 @@ def predict(
         NumPy array (examples, ...).
 
     Raises:
-        ShapeError: no example, or examples that the network does not take.
+        ShapeError: no example, examples that the network does not take, or outputs not by example.
         FormatError: inputs that are not finite.
         ValueError: a batch size below 1.
 
@@ -55,8 +57,7 @@ def predict(
     """
     require("predict", net)
     _checks.positive_integer("predict", "batch_size", batch_size)
-    array = door.single(as_numbers("predict", "inputs", inputs))
-    check_finite(array, op="predict", argument="inputs")
+    array = to_single("predict", "inputs", as_numbers("predict", "inputs", inputs))
     if array.ndim < 1 or len(array) == 0:
         raise ShapeError(
             explain("predict", "inputs", got=f"of shape {array.shape}",
@@ -67,6 +68,11 @@ def predict(
     # The last batch reaches back, so that all batches have one shape; what was seen is cut off.
     starts = [min(start, len(array) - size) for start in range(0, len(array), size)]
     parts = [run(params, state, array[start : start + size], scaling, hyper) for start in starts]
+    if getattr(parts[0], "shape", ())[:1] != (size,):
+        raise ShapeError(
+            explain("predict", "net", got=f"a network with outputs {jax.tree.map(jnp.shape, parts[0])}",
+                    expected=f"one array of outputs ({size}, ...)", fix="return one output an example")
+        )  # fmt: skip
     last = len(array) - size * (len(parts) - 1)
     return np.concatenate([*(np.asarray(part) for part in parts[:-1]), np.asarray(parts[-1])[-last:]])
 
@@ -113,6 +119,7 @@ def evaluate(
         {'loss': 4.0}
     """
     require("evaluate", net)
+    _checks.one_of("evaluate", "reduction", reduction, ("mean", "half_mean"))
     values = door.hyper(hyper)
     arrays = door.arrays(net, data, None, scaling, values)
     spec = Spec(1, 1, reduction=reduction, metrics=tuple((metrics or {}).items()),

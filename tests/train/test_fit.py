@@ -110,6 +110,8 @@ def test_divergence_in_a_later_epoch_keeps_the_epochs_before() -> None:
         ({"data": (np.where(X > 2, np.nan, X), Y)}, FormatError, r"'data\[0\]' is nan at row \d+, column \d"),
         ({"data": (X[:50], Y[:50] - 1)}, FormatError, r"-1 at row \d+; expected labels in \[0, 3\)"),
         ({"data": (X[:50], Y[:50] + 1)}, FormatError, "labels count from 1"),
+        ({"data": (X, Y.astype(np.int64) + 2**32)}, FormatError, "at row 0; expected a number that fits int32"),
+        ({"data": (X.astype(np.float64) * 1e300, Y)}, FormatError, "fits float32"),
         ({"valid": (X[:, :3], Y)}, ShapeError, "prepare both data sets in the same way"),
         ({"valid": (X, Y + 1)}, FormatError, "valid targets"),
         ({"data": (X.astype(np.uint8), Y)}, DtypeError, r"scaling=jaxdl.scaling.pixels\(\)"),
@@ -152,6 +154,14 @@ def test_predict_refuses() -> None:
     ):
         with pytest.raises(error, match=words):
             fitted.predict(inputs)
+
+
+def test_outputs_not_by_example_are_refused() -> None:
+    total = net.from_pair(lambda key: {}, lambda params, x: x.sum())
+    with pytest.raises(ShapeError, match=r"one array of outputs \(70, ...\)"):
+        train.predict(total, {}, {}, X)
+    with pytest.raises(ValueError, match="'mean', 'half_mean'"):
+        run(epochs=1).evaluate((X, Y), loss=LOSS, reduction="sum")
 
 
 def test_dataset_brings_its_class_names() -> None:

@@ -1,12 +1,14 @@
 """Model files: everything comes back; nothing damaged is loaded in silence."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 from common import HYPER, LOSS, NET, X, Y, sgd
 
 from jaxdl import net, scaling, train
@@ -33,7 +35,7 @@ def fitted() -> train.Fitted:
 
 
 def test_everything_comes_back(fitted: train.Fitted, tmp_path: Path) -> None:
-    model = train.load(train.save(tmp_path / "m.safetensors", fitted, config=CONFIG))
+    model = train.load(train.save(tmp_path / "m.safetensors", fitted))
     assert model.config == CONFIG
     assert model.classes == ("a", "b", "c")
     for name in ("params", "state", "scaling"):
@@ -44,17 +46,44 @@ def test_everything_comes_back(fitted: train.Fitted, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.safetensors", "m.safetensors"]
 
 
-def test_network_of_the_callers_own(fitted: train.Fitted, tmp_path: Path) -> None:
+def test_network_of_the_callers_own(tmp_path: Path) -> None:
+    params = {"a/b": np.ones((4, 3), np.float32), "a": {"b": np.zeros((4, 3), np.float32)}}
+    own = net.from_pair(lambda key: params, lambda p, x: x @ p["a/b"] + x @ p["a"]["b"])
+    fitted = train.fit(
+        own, (X, Y), loss=LOSS, optimizer=sgd, hyper=HYPER, epochs=1, batch_size=10, progress="off"
+    )
     path = train.save(tmp_path / "m.safetensors", fitted)
-    np.testing.assert_array_equal(train.load(path, net=fitted.net).predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(train.load(path, net=own).predict(X), fitted.predict(X))
     with pytest.raises(ValueError, match=r"load\(path, net=net\)"):
         train.load(path)
     with pytest.raises(FormatError, match=r"'params/layers/0/bias' is missing"):
         train.load(path, net=NET)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"classes": 5}, "no strings"),
+        ({"classes": [1]}, "no strings"),
+        ({"kind": ["MLP"]}, "no string"),
+        ({"kind": "CNN"}, "not understood"),
+        ({"config": [1]}, "not understood"),
+        ({"config": {"sizes": 5}}, "not understood"),
+        ({"config": {"sizes": [4, 10**12, 3]}}, "expected float32"),
+    ],
+)
+def test_hostile_header(fitted: train.Fitted, tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    path = train.save(tmp_path / "m.safetensors", fitted)
+    header, arrays = train.model_file._read(path)
+    text = json.dumps(header | change)
+    metadata = {"jaxdl": text, "sha256": train.model_file._digest(text, arrays)}
+    path.write_bytes(safetensors.numpy.save(arrays, metadata))
+    with pytest.raises(FormatError, match=words):
+        train.load(path)
+
+
 def test_every_damage_is_named(fitted: train.Fitted, tmp_path: Path) -> None:
-    path = train.save(tmp_path / "m.safetensors", fitted, config=CONFIG)
+    path = train.save(tmp_path / "m.safetensors", fitted)
     content, rng = path.read_bytes(), np.random.default_rng(0)
     damaged = tmp_path / "damaged.safetensors"
     for trial in range(600):
@@ -78,18 +107,16 @@ def test_every_damage_is_named(fitted: train.Fitted, tmp_path: Path) -> None:
 
 def test_refuses(fitted: train.Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.safetensors"
-    with pytest.raises(ValueError, match=r"does not describe these parameters.*layers/0/kernel"):
-        train.save(path, fitted, config=MLPConfig(sizes=(4, 7, 3), batch_norm=True))
-    with pytest.raises(TypeError, match=r"the config of one of MLP"):
-        train.save(path, fitted, config={"sizes": (4, 6, 3)})
+    with pytest.raises(TypeError, match=r"what train.fit or train.load returned"):
+        train.save(path, fitted.params)
     other: Any = dataclasses.replace(fitted, scaling=lambda x: x)
     with pytest.raises(TypeError, match=r"scale with jaxdl.scaling"):
-        train.save(path, other, config=CONFIG)
+        train.save(path, other)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError):
         train.load(path)
     monkeypatch.setattr(train.model_file, "VERSION", 2)
-    train.save(path, fitted, config=CONFIG)
+    train.save(path, fitted)
     monkeypatch.undo()
     with pytest.raises(FormatError, match=r"of version 2; this jaxdl reads 1"):
         train.load(path)
