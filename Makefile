@@ -24,6 +24,7 @@ $(BIN)/python:
 # One stamp an extra: an install is repeated only when pyproject.toml changes.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 $(VENV)/.%: pyproject.toml | $(BIN)/python
+	@echo "installing jaxdl with '$*' into $(VENV): a minute or two"
 ifneq ($(LOCKED),)
 	$(PIP) --require-hashes --requirement requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .

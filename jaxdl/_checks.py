@@ -48,6 +48,12 @@ def integer(op: str, argument: str, value: Any) -> jax.Array:
     return out
 
 
+def widened(labels: jax.Array) -> jax.Array:
+    """Return narrow integers as int32: the number of classes would wrap around in uint8."""
+    narrow = jnp.issubdtype(labels.dtype, jnp.integer) and labels.dtype.itemsize < 4
+    return labels.astype(jnp.int32) if narrow else labels
+
+
 def same_shape(op: str, first: str, a: jax.Array, second: str, b: jax.Array) -> None:
     """Raise `ShapeError` unless both shapes are equal: nothing is broadcast in silence."""
     if a.shape != b.shape:
@@ -109,9 +115,16 @@ def in_range(op: str, argument: str, value: Any, low: float, high: float, text: 
     """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
     if isinstance(value, jax.core.Tracer):
         return
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, str) or np.ndim(value) != 0:
+        raise DtypeError(explain(op, argument, got=f"a {type(value).__name__}", expected="a number",
+                                 fix=f"pass {argument} as one number in {text}"))  # fmt: skip
     if not low <= number < high:
-        raise ValueError(explain(op, argument, got=value, expected=text, fix=f"pass {argument} in {text}"))
+        got = value if isinstance(value, int | float) else f"{number:g}"
+        raise ValueError(explain(op, argument, got=got, expected=text, fix=f"pass {argument} in {text}"))
 
 
 def key(op: str, value: Any) -> jax.Array:

@@ -68,7 +68,7 @@ class Summary:
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
 
-def summary(net: "Net", example: Any) -> Summary:
+def summary(net: "Net", example: Any, *, hyper: Any = None) -> Summary:
     """Count what a network holds, without allocating it, and what one forward pass costs.
 
     A parameter of rank 1 that has no gradient in training, such as a bias before batch norm, gives a
@@ -77,6 +77,7 @@ def summary(net: "Net", example: Any) -> Summary:
     Args:
         net: the network.
         example: a batch of inputs (batch, ...) or a `jax.ShapeDtypeStruct` of one; values are not used.
+        hyper: hyperparameters by name, for networks that read any, such as a dropout rate.
 
     Returns:
         A `Summary`; multiply-adds count each product of a dot or a convolution once, biases and
@@ -106,9 +107,9 @@ def summary(net: "Net", example: Any) -> Summary:
     params, state = jax.eval_shape(net.init, jax.random.key(0))
     rows = [_row(path, leaf, True) for path, leaf in _trees.named_leaves(params).items()]
     rows += [_row(path, leaf, False) for path, leaf in _trees.named_leaves(state).items()]
-    forward = jax.make_jaxpr(lambda p, s, x: net.apply(p, s, x, train=False)[0])
+    forward = jax.make_jaxpr(lambda p, s, x: net.apply(p, s, x, train=False, hyper=hyper)[0])
     count = sum(row.count for row in rows if row.trained)
-    warnings = _idle_biases(net, example) if count <= PROBED_PARAMETERS else ()
+    warnings = _idle_biases(net, example, hyper) if count <= PROBED_PARAMETERS else ()
     macs = _macs(forward(params, state, one).jaxpr)
     return Summary(tuple(rows), count, sum(row.bytes for row in rows), macs, warnings)
 
@@ -143,9 +144,9 @@ def _inner(params: dict[str, Any]) -> list[Any]:
     return [value for value in found if hasattr(value, "eqns")]
 
 
-def _idle_biases(net: "Net", example: Any) -> tuple[str, ...]:
+def _idle_biases(net: "Net", example: Any, hyper: Any) -> tuple[str, ...]:
     def outputs(params: Any, state: Any, x: Any, key: jax.Array) -> jax.Array:
-        out = net.apply(params, state, x, train=True, key=key)[0]
+        out = net.apply(params, state, x, train=True, key=key, hyper=hyper)[0]
         return sum((jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(out)), jnp.zeros(()))
 
     keys = jax.random.split(jax.random.key(0), 3)

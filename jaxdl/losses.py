@@ -45,7 +45,7 @@ def reduce(values: jax.Array, *, reduction: str = "mean") -> jax.Array:
 
 
 def squared_error(
-    predictions: jax.Array, targets: jax.Array, *, outputs: str = "mean", factor: float = 1.0
+    predictions: jax.Array, targets: jax.Array, *, outputs: str = "mean", factor: float | jax.Array = 1.0
 ) -> jax.Array:
     """Squared error per example: ``factor * sum_k (a_k - y_k)^2``, or the mean over the outputs k.
 
@@ -85,7 +85,7 @@ def squared_error(
     squares = jnp.square(predictions - targets)
     axes = tuple(range(1, squares.ndim))
     total = jnp.sum(squares, axis=axes) if outputs == "sum" else jnp.mean(squares, axis=axes)
-    return total if factor == 1 else total * jnp.asarray(factor, total.dtype)
+    return total * jnp.asarray(factor, total.dtype)
 
 
 def softmax_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -117,7 +117,7 @@ def softmax_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """
     logits = _checks.floating("softmax_cross_entropy", "logits", logits)
     _checks.rank_at_least("softmax_cross_entropy", "logits", logits, 1, "(..., classes)")
-    labels = _checks.array("softmax_cross_entropy", "labels", labels)
+    labels = _checks.widened(_checks.array("softmax_cross_entropy", "labels", labels))
     _check_labels(logits, labels)
     # Shifted by a constant of no gradient, so that exp cannot overflow.
     shifted = logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))

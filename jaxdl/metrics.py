@@ -34,7 +34,7 @@ def accuracy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """
     outputs = _checks.floating("accuracy", "outputs", outputs)
     _checks.rank_at_least("accuracy", "outputs", outputs, 1, "(..., classes)")
-    labels = _checks.array("accuracy", "labels", labels)
+    labels = _checks.widened(_checks.array("accuracy", "labels", labels))
     if outputs.shape[-1] == 0:
         raise ShapeError(
             explain("accuracy", "outputs", got=f"of shape {outputs.shape}",

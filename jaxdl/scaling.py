@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 
 
 @jax.tree_util.register_dataclass
@@ -75,6 +75,7 @@ def z_score(inputs: Any) -> Scaling:
     Raises:
         DtypeError: not numbers.
         ShapeError: no example.
+        FormatError: inputs that are not finite, or whose scale does not fit float32.
 
     Example:
         >>> z_score(np.array([[1.0, 5.0], [3.0, 5.0]]))(np.array([[1.0, 5.0]])).tolist()
@@ -95,7 +96,17 @@ def z_score(inputs: Any) -> Scaling:
             explain("z_score", "inputs", got=f"of shape {values.shape}",
                     expected="(examples, ...) with at least one example", fix="pass training inputs")
         )  # fmt: skip
+    if not np.isfinite(values).all():
+        raise FormatError(
+            explain("z_score", "inputs", got="not finite", expected="finite numbers",
+                    fix="drop or fill in those rows")
+        )  # fmt: skip
     mean, std = values.mean(axis=0), values.std(axis=0)
     constant = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
     factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, std))
+    if np.max(np.abs([mean, factor])) > np.finfo(np.float32).max:
+        raise FormatError(
+            explain("z_score", "inputs", got="too large or too narrow for float32",
+                    expected="means and 1 / standard deviations below 3e38", fix="change the unit first")
+        )  # fmt: skip
     return Scaling(jnp.asarray(mean, jnp.float32), jnp.asarray(factor, jnp.float32))

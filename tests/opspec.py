@@ -14,7 +14,7 @@ import numpy as np
 import oracles
 
 from jaxdl import activations, initializers, losses, metrics, optim, scaling
-from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.errors import DtypeError, FormatError, ShapeError
 from jaxdl.kernels import dense
 
 Bad = tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]
@@ -198,6 +198,8 @@ Factory = tuple[str, Callable[..., Any], tuple[Bad, ...]]
 RATE_BAD: tuple[Bad, ...] = (
     ((-0.1,), {}, ValueError, r"'learning_rate' is -0.1; expected \[0, inf\)"),
     ((float("nan"),), {}, ValueError, "'learning_rate' is nan"),
+    (("0.1",), {}, DtypeError, "expected a number"),
+    (([0.1],), {}, DtypeError, "expected a number"),
     ((float("inf"),), {}, ValueError, "'learning_rate' is inf"),
 )
 FAN_BAD: tuple[Bad, ...] = (
@@ -243,6 +245,8 @@ FACTORIES: tuple[Factory, ...] = (
             ((np.zeros((0, 3)),), {}, ShapeError, "at least one example"),
             ((np.float64(1),), {}, ShapeError, "at least one example"),
             ((np.array([["a"]]),), {}, DtypeError, "numbers"),
+            ((np.array([[np.nan], [1.0]]),), {}, FormatError, "finite"),
+            ((np.array([[0.0], [1e-40]]),), {}, FormatError, "float32"),
         ),
     ),
 )  # fmt: skip

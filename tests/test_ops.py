@@ -191,3 +191,17 @@ def test_live_torch_twin(op: opspec.Op) -> None:
     with np.load(GOLDEN) as golden:
         for name, value in live.items():
             np.testing.assert_allclose(golden[name], value, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32"])
+@pytest.mark.parametrize("classes", [100, 128, 256, 300])
+def test_narrow_labels_do_not_wrap(dtype: str, classes: int) -> None:
+    logits = jax.random.normal(jax.random.key(0), (6, classes))
+    wide = jnp.array([0, 3, 44, 99, 7, 1], jnp.int32)
+    np.testing.assert_array_equal(
+        losses.softmax_cross_entropy(logits, wide.astype(dtype)), losses.softmax_cross_entropy(logits, wide)
+    )
+    shifted = logits.at[0, classes - 1].set(50.0)
+    np.testing.assert_array_equal(
+        metrics.accuracy(shifted, wide.astype(dtype)), metrics.accuracy(shifted, wide)
+    )

@@ -1,6 +1,7 @@
 """The multi-layer perceptron."""
 
 import dataclasses
+import math
 from typing import Self
 
 import jax
@@ -117,7 +118,7 @@ class MLP(nnx.Module):
 def _flatten(x: jax.Array, inputs: int) -> jax.Array:
     x = _checks.floating("MLP", "x", x)
     _checks.rank_at_least("MLP", "x", x, 2, "(batch, ...)")
-    flat = x.reshape(x.shape[0], -1)
+    flat = x.reshape(x.shape[0], math.prod(x.shape[1:]))
     if flat.shape[1] != inputs:
         raise ShapeError(
             explain("MLP", "x", got=f"of shape {x.shape}, {flat.shape[1]} inputs an example",

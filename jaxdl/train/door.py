@@ -1,5 +1,6 @@
 """The door of a run: what comes in is checked once, cast, and put on the device."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from jaxdl import _checks
 from jaxdl.data import Dataset
 from jaxdl.data._convert import to_single
 from jaxdl.data._validate import as_numbers, check_labels
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
 from jaxdl.train.spec import Arrays, Hyper
@@ -29,7 +30,7 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
 
 
 def hyper(values: Hyper | None) -> dict[str, Any]:
-    """Return hyperparameters as device arrays: floats as float32, whole numbers as int32."""
+    """Return hyperparameters on the device: Python numbers and floats as float32, integer arrays as int32."""
     if not isinstance(values, Mapping | None):
         raise DtypeError(
             explain("fit", "hyper", got=f"a {type(values).__name__}", expected="a dict of numbers",
@@ -66,6 +67,17 @@ def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper
                     expected=f"examples of shape {parts[0][0].shape[1:]}, as in data",
                     fix="prepare both data sets in the same way")
         )  # fmt: skip
+    if isinstance(data, Dataset) and isinstance(valid, Dataset) and data.classes != valid.classes:
+        raise FormatError(
+            explain("fit", "valid", got=f"of classes {valid.classes}", expected=f"{data.classes}, as in data",
+                    fix="number the classes of both data sets alike")
+        )  # fmt: skip
+    if len(parts) == 2 and parts[0][1].shape[1:] != parts[1][1].shape[1:]:
+        raise ShapeError(
+            explain("fit", "valid", got=f"targets of shape {parts[1][1].shape}",
+                    expected=f"targets of shape (..., {parts[0][1].shape[1:]}), as in data",
+                    fix="prepare both data sets in the same way")
+        )  # fmt: skip
     for name, (inputs, targets) in zip(("data", "valid"), parts):
         _check_fit(net, name, inputs, targets, scaling, hyper)
     held = jax.device_put([array for part in parts for array in part])
@@ -77,6 +89,20 @@ def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyp
     outputs = abstract_outputs(net, inputs, scaling, hyper)
     if labelled(outputs, targets):
         check_labels(targets, outputs.shape[-1], op="fit", argument=f"{name} targets")
+
+
+def ranges(net: Net, arrays: Arrays, optimizer: Any, hyper: Hyper) -> None:
+    """Check hyperparameters while they are concrete: inside the compiled program they are traced."""
+    if callable(optimizer):
+        with contextlib.suppress(KeyError):
+            optimizer(hyper)
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype), arrays.inputs)
+
+    def run(x: Any) -> Any:
+        params, state = net.init(jax.random.key(0))
+        return net.apply(params, state, arrays.scaled(x), train=True, key=jax.random.key(0), hyper=hyper)[0]
+
+    jax.eval_shape(run, batch)
 
 
 def abstract_outputs(net: Net, inputs: Any, scaling: Any, hyper: Hyper) -> Any:
@@ -111,5 +137,11 @@ def _number(name: str, value: Any) -> jax.Array:
             explain("fit", f"hyper['{name}']", got=f"of shape {array.shape}", expected="a number",
                     fix="vmap make_train to train with many values")
         )  # fmt: skip
-    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise DtypeError(
+            explain(
+                "fit", f"hyper['{name}']", got="complex", expected="a real number", fix="pass its real part"
+            )
+        )
+    floating = isinstance(value, int | float) or jnp.issubdtype(array.dtype, jnp.floating)
     return jax.device_put(array.astype(jnp.float32 if floating else jnp.int32))

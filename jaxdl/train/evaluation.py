@@ -1,6 +1,7 @@
 """Evaluation: every example exactly once, in batches of one shape."""
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,7 @@ from jax import lax
 
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree
-
-if TYPE_CHECKING:
-    from jaxdl.train.spec import Arrays, Hyper, Loss, Spec
+from jaxdl.train.spec import Arrays, Hyper, Loss, Spec
 
 
 def per_example(name: str, values: Any, batch: int) -> jax.Array:
@@ -25,8 +24,31 @@ def per_example(name: str, values: Any, batch: int) -> jax.Array:
     return jnp.mean(values.astype(jnp.float32).reshape(batch, -1), axis=1)
 
 
+def rows(name: str, function: Any, outputs: Any, targets: Any) -> jax.Array:
+    """Call a loss or metric; return values (batch,), or raise when they are not one row an example.
+
+    A silent broadcast, (N, 1) against (N,) giving (N, N), is found by asking for the shape at N + 1
+    examples: what follows the batch axis must not grow with the batch.
+    """
+    batch = jax.tree.leaves(outputs)[0].shape[0]
+    values = function(outputs, targets)
+    if jnp.ndim(values) > 1:
+        wider = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((batch + 1, *a.shape[1:]), a.dtype), (outputs, targets)
+        )
+        other = jax.eval_shape(function, *wider)
+        if other.shape[1:] != values.shape[1:]:
+            shapes = " and ".join(str(leaf.shape) for leaf in jax.tree.leaves((outputs, targets)))
+            raise ShapeError(
+                explain("train", f"{name}()", got=f"of shape {values.shape}, broadcast from {shapes}",
+                        expected=f"one value per example, ({batch}, ...)",
+                        fix="give outputs and targets one shape, such as targets[:, None]")
+            )  # fmt: skip
+    return per_example(name, values, batch)
+
+
 def means(
-    net: Net, loss: "Loss", spec: "Spec", params: Tree, state: Tree, data: "Arrays", hyper: "Hyper"
+    net: Net, loss: Loss, spec: Spec, params: Tree, state: Tree, data: Arrays, hyper: Hyper
 ) -> dict[str, jax.Array]:
     """Return the mean loss and metrics over the validation examples; traceable.
 
@@ -41,12 +63,11 @@ def means(
         start = jnp.minimum(number * size, examples - size)
         x, y = jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), (inputs, targets))
         outputs, _ = net.apply(params, state, data.scaled(x), train=False, hyper=hyper)
-        values = {"loss": loss(outputs, y, hyper=hyper)}
-        values |= {name: metric(outputs, y) for name, metric in spec.metrics}
+        values = {"loss": rows("loss", partial(loss, hyper=hyper), outputs, y)}
+        values |= {name: rows(name, metric, outputs, y) for name, metric in spec.metrics}
         fresh = start + jnp.arange(size) >= number * size
         for name, value in values.items():
-            rows = per_example(name, value, size)
-            totals = totals | {name: totals[name] + jnp.sum(jnp.where(fresh, rows, 0))}
+            totals = totals | {name: totals[name] + jnp.sum(jnp.where(fresh, value, 0))}
         return totals, None
 
     zeros = {name: jnp.zeros(()) for name in ("loss", *dict(spec.metrics))}

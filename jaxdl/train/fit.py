@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from jaxdl.data import Dataset
-from jaxdl.errors import DivergenceError
+from jaxdl.errors import DivergenceError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train import door, health
 from jaxdl.train.history import History
@@ -20,7 +20,7 @@ from jaxdl.train.loop import Penalty, Program, check_parts, make_program
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.predict import evaluate, predict
 from jaxdl.train.progress import Reporter
-from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Metric, Optimizer, Spec
+from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Metric, Optimizer, Spec
 
 CHUNK_SECONDS = 0.1
 PROGRAMS_KEPT = 16
@@ -28,7 +28,7 @@ PROGRAMS_KEPT = 16
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds of a run: `compile` (0 when reused) and `run`, and its `examples_per_second`."""
+    """Seconds of a run: `compile` (near 0 when reused; initial parameters included), `run`, and its speed."""
 
     compile: float
     run: float
@@ -49,6 +49,7 @@ class Fitted:
         hyper: hyperparameters of the run.
         scaling: scaling of the inputs, or None.
         classes: class names, or None.
+        reduction: of the losses, as trained.
     """
 
     net: Net
@@ -60,6 +61,7 @@ class Fitted:
     hyper: Hyper
     scaling: Any = None
     classes: tuple[str, ...] | None = None
+    reduction: str = "mean"
 
     def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
         """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
@@ -69,7 +71,8 @@ class Fitted:
     def evaluate(
         self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
     ) -> dict[str, float]:
-        """Return mean loss and metrics over a data set; see `train.evaluate`."""
+        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
+        options.setdefault("reduction", self.reduction)
         return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
                         scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
 
@@ -97,7 +100,9 @@ def fit(
     progress is seen and health is checked between them. It is compiled once for a net, a loss, an
     optimizer, shapes and static options: pass the same functions again, with other values of `hyper`,
     and nothing is compiled. The state at the start of a chunk is kept until the chunk is found healthy,
-    which costs the memory of one more state.
+    which costs the memory of one more state. A chunk that diverged is run again with every gradient read,
+    so that the error names the exact step. The examples are held once on the device, and once more, shuffled,
+    while an epoch runs, when they take up to 256 MiB.
 
     Args:
         net: the network.
@@ -113,7 +118,8 @@ def fit(
         scaling: applied to the inputs inside the step, such as ``scaling.pixels()`` for bytes.
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
-        options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `eval_batch_size`.
+        options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`,
+            `step_losses`, `eval_batch_size`.
 
     Returns:
         `Fitted`: parameters, history, timing; it predicts, evaluates and saves.
@@ -134,28 +140,36 @@ def fit(
         >>> round(float(fitted.params["w"][0, 0]), 3)
         3.0
     """
-    check_parts(net, loss, _as_function(optimizer), penalty)
+    check_parts(net, loss, optimizer, penalty)
     spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
     hyper = door.hyper(hyper)
+    if metrics and valid is None and not spec.train_metrics:
+        raise ValueError(
+            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
+                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
+        )  # fmt: skip
     arrays = door.arrays(net, data, valid, scaling, hyper)
+    door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
-    runner = _runner(net, loss, _as_function(optimizer), spec, penalty)
+    runner = _runner(net, loss, optimizer, spec, penalty)
     examples = len(arrays.targets)
     with Reporter(progress, epochs) as reporter:
-        carry = runner.start(*keys, arrays, hyper)
-        advance, compile_s = runner.compiled(carry, arrays, hyper)
+        begin = time.perf_counter()
+        carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
+        advance = runner.compiled(carry, arrays, hyper)
+        compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
-        carry, run_s = _chunks(advance, carry, arrays, hyper, spec, reporter)
+        carry, run_s = _chunks(advance, runner.replay, carry, arrays, hyper, spec, reporter)
     seen = epochs * steps_per_epoch(examples, batch_size) * batch_size
     timing = Timing(compile_s, run_s, seen / run_s)
     classes = data.classes if isinstance(data, Dataset) else None
     return Fitted(net, carry.params, carry.state, carry.opt_state, _history(carry), timing, hyper,
-                  arrays.scaling, classes)  # fmt: skip
+                  arrays.scaling, classes, spec.recorded)  # fmt: skip
 
 
 def _chunks(
-    advance: Callable[..., Carry], carry: Carry, arrays: Arrays, hyper: Hyper, spec: Spec,
-    reporter: Reporter,
+    advance: Callable[..., Carry], replay: Callable[..., Carry], carry: Carry, arrays: Arrays,
+    hyper: Hyper, spec: Spec, reporter: Reporter,
 ) -> tuple[Carry, float]:  # fmt: skip
     steps = steps_per_epoch(len(arrays.targets), spec.batch_size)
     done, chunk, total = 0, 1, 0.0
@@ -164,7 +178,9 @@ def _chunks(
         begin = time.perf_counter()
         after = jax.block_until_ready(advance(carry, jnp.int32(stop), arrays, hyper))
         seconds = time.perf_counter() - begin
-        _raise_if_diverged(after, carry, steps, hyper)
+        if int(after.health.word):
+            found = replay(carry, jnp.int32(stop), arrays, hyper).health
+            _raise_diverged(found if int(found.word) else after.health, carry, steps, hyper)
         carry, total = after, total + seconds
         rate = (stop - done) * steps * spec.batch_size / seconds
         reporter.epoch(stop, _history(carry), rate)
@@ -177,10 +193,8 @@ def _history(carry: Carry) -> History:
     return History({name: np.asarray(values) for name, values in carry.history.items()})
 
 
-def _raise_if_diverged(after: Carry, before: Carry, steps: int, hyper: Hyper) -> None:
-    step, word = int(after.health.step), int(after.health.word)
-    if word == 0:
-        return
+def _raise_diverged(found: Health, before: Carry, steps: int, hyper: Hyper) -> None:
+    step, word = int(found.step), int(found.word)
     cause, epoch = health.cause(word), step // steps
     values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
     raise DivergenceError(
@@ -194,34 +208,22 @@ def _raise_if_diverged(after: Carry, before: Carry, steps: int, hyper: Hyper) ->
 class _Runner:
     """The programs of one (net, loss, optimizer, spec), compiled once for each set of shapes."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, thorough: Program) -> None:
         self.start = jax.jit(program.start)
         self.advance = jax.jit(program.advance)
+        # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
+        self.replay = jax.jit(thorough.advance)
         self.ready: dict[Any, Callable[..., Carry]] = {}
 
-    def compiled(self, *arguments: Any) -> tuple[Callable[..., Carry], float]:
-        carry, arrays, hyper = arguments
-        leaves, structure = jax.tree.flatten(arguments)
+    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> Callable[..., Carry]:
+        leaves, structure = jax.tree.flatten((carry, arrays, hyper))
         shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        begin = time.perf_counter()
-        if shapes in self.ready:
-            return self.ready[shapes], 0.0
-        lowered = self.advance.lower(carry, jnp.int32(1), arrays, hyper)
-        self.ready[shapes] = lowered.compile()
-        return self.ready[shapes], time.perf_counter() - begin
+        if shapes not in self.ready:
+            self.ready[shapes] = self.advance.lower(carry, jnp.int32(1), arrays, hyper).compile()
+        return self.ready[shapes]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
 def _runner(net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, penalty: Penalty | None) -> _Runner:
-    return _Runner(make_program(net, loss, optimizer, spec, penalty=penalty))
-
-
-@functools.lru_cache(maxsize=PROGRAMS_KEPT)
-def _constant(transformation: optax.GradientTransformation) -> Optimizer:
-    return lambda hyper: transformation
-
-
-def _as_function(optimizer: Any) -> Optimizer:
-    if isinstance(optimizer, optax.GradientTransformation):
-        return _constant(optimizer)
-    return optimizer
+    programs = [make_program(net, loss, optimizer, spec, penalty=penalty, thorough=t) for t in (False, True)]
+    return _Runner(*programs)

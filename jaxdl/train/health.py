@@ -21,14 +21,16 @@ FIXES = {
 }
 
 
-def probe(gradients: Any) -> jax.Array:
+def probe(gradients: Any, *, thorough: bool = False) -> jax.Array:
     """Return a number that is finite when the gradients of a step are: ``sum |g|`` over the biases.
 
-    A full norm would cost a pass over all parameters; a network without any leaf of rank 1 has its
-    smallest gradient read. The absolute value keeps XLA from summing each bias gradient anew from the
-    batch.
+    Every gradient is read only when `thorough`, since that costs a pass over all parameters; a network
+    without any leaf of rank 1 has its smallest gradient read. The absolute value keeps XLA from summing
+    each bias gradient anew from the batch.
     """
     leaves = jax.tree.leaves(gradients)
+    if thorough:
+        return jnp.where(jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])), 0.0, jnp.nan)
     small = [leaf for leaf in leaves if leaf.ndim <= 1] or sorted(leaves, key=lambda g: g.size)[:1]
     return sum((jnp.sum(jnp.abs(leaf.astype(jnp.float32))) for leaf in small), jnp.zeros(()))
 
@@ -54,6 +56,8 @@ def wrong_labels(outputs: Any, targets: Any, indices: jax.Array) -> jax.Array:
 def labelled(outputs: Any, targets: Any) -> bool:
     """Tell whether targets are class numbers for outputs (..., classes)."""
     if not (hasattr(outputs, "ndim") and hasattr(targets, "dtype")):
+        return False
+    if outputs.ndim == 0 or outputs.shape[-1] == 1:
         return False
     return targets.ndim == outputs.ndim - 1 and jnp.issubdtype(targets.dtype, jnp.integer)
 

@@ -50,7 +50,7 @@ def make_train(
         loss: ``loss(outputs, targets) -> (batch, ...)``, values per example; it also receives `hyper`
             when it has a parameter of that name.
         optimizer: ``optimizer(hyper) -> optax transformation``, such as
-            ``lambda hyper: optim.adam(hyper["learning_rate"])``.
+            ``lambda hyper: optim.adam(hyper["learning_rate"])``, or a transformation.
         spec: epochs, batch size and what else is static.
         penalty: ``penalty(params, hyper) -> scalar``, added in training only.
 
@@ -85,7 +85,13 @@ def make_train(
 
 
 def make_program(
-    net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, *, penalty: Penalty | None = None
+    net: Net,
+    loss: Loss,
+    optimizer: Optimizer,
+    spec: Spec,
+    *,
+    penalty: Penalty | None = None,
+    thorough: bool = False,
 ) -> Program:
     """Make a run in two pure pieces, for callers that stop, look and go on, as `fit` does.
 
@@ -95,6 +101,8 @@ def make_program(
         optimizer: as in `make_train`.
         spec: as in `make_train`.
         penalty: as in `make_train`.
+        thorough: read every gradient for the health of a step, not the biases alone; this costs a pass
+            over all parameters, and finds the exact first step.
 
     Returns:
         The `Program`. Stopping between epochs changes no bit of the result.
@@ -133,7 +141,7 @@ def make_program(
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         hyper = _arrays(hyper)
-        update = _make_step(objective, _rule(optimizer, hyper), hyper)
+        update = _make_step(objective, _rule(optimizer, hyper), hyper, thorough)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
 
@@ -165,20 +173,19 @@ def with_hyper(loss: Loss) -> Loss:
 def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -> Callable[..., Any]:
     def objective(params: Tree, state: Tree, x: Any, y: Any, key: jax.Array, hyper: Hyper) -> Any:
         outputs, state = net.apply(params, state, x, train=True, key=key, hyper=hyper)
-        values = evaluation.per_example("loss", loss(outputs, y, hyper=hyper), spec.batch_size)
+        values = evaluation.rows("loss", partial(loss, hyper=hyper), outputs, y)
         cost = losses.reduce(values, reduction=spec.reduction)
         extra = 0 if penalty is None else penalty(params, hyper)
         ys = {"loss": losses.reduce(values, reduction=spec.recorded)}
         for name, metric in spec.metrics if spec.train_metrics else ():
-            value = metric(outputs, y)
-            ys[name] = jnp.mean(evaluation.per_example(name, value, spec.batch_size))
+            ys[name] = jnp.mean(evaluation.rows(name, metric, outputs, y))
         return cost + extra, (state, ys)
 
     return objective
 
 
 def _make_step(
-    objective: Callable[..., Any], rule: optax.GradientTransformation, hyper: Hyper
+    objective: Callable[..., Any], rule: optax.GradientTransformation, hyper: Hyper, thorough: bool
 ) -> Callable[..., Any]:
     def step(learner: Any, batch: Any) -> Any:
         (params, state, opt_state), (x, y, key) = learner, batch
@@ -186,7 +193,7 @@ def _make_step(
             params, state, x, y, key, hyper
         )
         updates, opt_state = rule.update(gradients, opt_state, params)
-        ys |= {"cost": cost, "probe": health.probe(gradients)}
+        ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
         return (optax.apply_updates(params, updates), state, opt_state), ys
 
     return step
@@ -230,8 +237,7 @@ def _fetcher(data: Arrays, indices: jax.Array) -> tuple[Callable[[Any], Any], An
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(examples))
 
     def take(index: jax.Array) -> Any:
-        options = {"mode": "promise_in_bounds"}
-        return jax.tree.map(lambda leaf: leaf.at[index].get(**options), examples)
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf).at[index].get(mode="promise_in_bounds"), examples)
 
     if size > EPOCH_COPY_BYTES:
         return take, indices
@@ -272,7 +278,7 @@ class _Named(dict[str, Any]):
 
 
 def _rule(optimizer: Optimizer, hyper: Hyper) -> optax.GradientTransformation:
-    rule = optimizer(hyper)
+    rule = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(hyper)
     if not isinstance(rule, optax.GradientTransformation):
         raise TypeError(
             explain("train", "optimizer", got=f"a function that returns a {type(rule).__name__}",
@@ -287,7 +293,8 @@ def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
     net_module.require("train", net)
     parts = {"loss": loss, "optimizer": optimizer, "penalty": penalty}
     for name, part in parts.items():
-        if not callable(part) and not (name == "penalty" and part is None):
+        whole = name == "optimizer" and isinstance(part, optax.GradientTransformation)
+        if not (callable(part) or whole or (name == "penalty" and part is None)):
             raise TypeError(
                 explain("train", name, got=f"a {type(part).__name__}", expected="a function",
                         fix="see jaxdl.train.make_train for what it is called with")
@@ -296,7 +303,10 @@ def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
 
 def _arrays(hyper: Hyper) -> Hyper:
     """Make hyperparameters arrays of a strong dtype: a Python float would compile once more."""
-    strong = {name: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v))) for name, v in hyper.items()}
+    strong = {
+        name: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v)))
+        for name, v in (hyper or {}).items()
+    }
     return _Named(strong)
 
 

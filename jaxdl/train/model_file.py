@@ -116,7 +116,13 @@ def load(path: str | Path, *, net: Net | None = None) -> Loaded:
     header, arrays = _read(path)
     config = None
     if header["kind"] is not None:
-        config, net = _build(path, header)
+        config, built = _build(path, header)
+        if net is not None and net.config != config:
+            raise ValueError(
+                explain("load", "net", got=f"of config {net.config}", expected=f"{config}, or None",
+                        fix="leave net out: the file says what the network is")
+            )  # fmt: skip
+        net = built
     if net is None:
         raise ValueError(
             explain("load", "net", got="None", expected="the network, as the file holds no config",
@@ -179,6 +185,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         version, kind, names = (header[part] for part in ("version", "kind", "classes"))
         if not (isinstance(names, list | None) and all(isinstance(name, str) for name in names or ())):
             raise TypeError("its class names are no strings")
+        if len(text) > 10_000 + 1_000 * len(arrays):
+            raise ValueError("its config is too long for its arrays")
         if not isinstance(kind, str | None):
             raise TypeError("its kind is no string")
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -5,11 +5,14 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from jaxdl import _checks
 from jaxdl.train.history import History
 
 LOG_WIDTH = 140
+BAR_WIDTH = 16
+OTHER_COLUMNS = 34
 STYLES = ("bar", "lines", "off")
 
 
@@ -23,11 +26,11 @@ class Reporter:
         if not screen.is_terminal:
             screen.width = max(screen.width, LOG_WIDTH)
         self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=BAR_WIDTH, table_column=Column(min_width=BAR_WIDTH)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(epochs)) + 1)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=screen,
             disable=style == "off",
             transient=style == "lines",
@@ -56,8 +59,10 @@ class Reporter:
             for number in range(self.shown, done):
                 self.bar.console.print(history.line(number), highlight=False)
         self.shown = done
-        status = "  ".join(
-            f"{name} {history[name][done - 1]:.4f}" for name in history if history[name].ndim == 1
-        )
-        status += f"  {examples_per_second:,.0f} examples/s"
+        cells = [f"{name} {history[name][done - 1]:.4f}" for name in history if history[name].ndim == 1]
+        status = f"{examples_per_second:,.0f} examples/s"
+        for cell in reversed(cells):
+            # What does not fit is left out whole: rich would take the room from the bar.
+            if len(status) + len(cell) + 2 <= self.bar.console.width - BAR_WIDTH - OTHER_COLUMNS:
+                status += f"  {cell}"
         self.bar.update(self.task, completed=done, status=status)

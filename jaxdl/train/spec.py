@@ -13,6 +13,7 @@ from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
 from jaxdl.train.order import SHUFFLES
 
+RESERVED = ("loss", "cost", "probe", "step_loss")
 Hyper = Mapping[str, Any]
 Loss = Callable[..., jax.Array]
 Metric = Callable[[Any, Any], jax.Array]
@@ -55,10 +56,10 @@ class Spec:
         _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
         _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
         for name, function in self.metrics:
-            if name == "loss" or not callable(function):
+            if name in RESERVED or name.startswith("valid_") or not callable(function):
                 raise ValueError(
                     explain("Spec", "metrics", got=f"{{'{name}': {function!r}}}",
-                            expected="functions by name, none called 'loss'",
+                            expected=f"functions by name, none called {RESERVED} or valid_...",
                             fix="metrics={'accuracy': jaxdl.metrics.accuracy}")
                 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from common import DATA, HYPER, LOSS, METRICS, NET, X, Y, adam, sgd
+from common import DATA, HYPER, LOSS, METRICS, NET, X, Y, sgd
 from flax import nnx
 from rich.console import Console
 
@@ -38,12 +38,19 @@ def test_equals_make_train() -> None:
 
 
 def test_another_learning_rate_does_not_compile_again() -> None:
-    first = run(optimizer=adam, hyper={"learning_rate": 0.01}, batch_size=9)
-    second = run(optimizer=adam, hyper={"learning_rate": 1}, batch_size=9)
-    third = run(optimizer=adam, hyper={"learning_rate": np.float64(0.3)}, batch_size=9, seed=1)
-    assert first.timing.compile > 0
-    assert second.timing.compile > 0 or first.timing.compile > 0
-    assert third.timing.compile == 0
+    traces = 0
+
+    def counted(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        nonlocal traces
+        traces += 1
+        return LOSS(outputs, targets)
+
+    first = run(loss=counted, hyper={"learning_rate": 0.01})
+    after_first = traces
+    for rate in (1, 0.2, np.float64(0.3), np.float32(0.4), jnp.float32(0.5)):
+        again = run(loss=counted, hyper={"learning_rate": rate}, seed=1)
+        assert again.timing.compile < first.timing.compile / 10
+    assert traces == after_first > 0
 
 
 def test_seed_decides_everything() -> None:
@@ -110,8 +117,16 @@ def test_divergence_in_a_later_epoch_keeps_the_epochs_before() -> None:
         ({"data": (np.where(X > 2, np.nan, X), Y)}, FormatError, r"'data\[0\]' is nan at row \d+, column \d"),
         ({"data": (X[:50], Y[:50] - 1)}, FormatError, r"-1 at row \d+; expected labels in \[0, 3\)"),
         ({"data": (X[:50], Y[:50] + 1)}, FormatError, "labels count from 1"),
-        ({"data": (X, Y.astype(np.int64) + 2**32)}, FormatError, "at row 0; expected a number that fits int32"),
+        (
+            {"data": (X, Y.astype(np.int64) + 2**32)},
+            FormatError,
+            "at row 0; expected a number that fits int32",
+        ),
         ({"data": (X.astype(np.float64) * 1e300, Y)}, FormatError, "fits float32"),
+        ({"valid": (X, Y[:, None])}, ShapeError, "'valid' is targets of shape"),
+        ({"metrics": METRICS}, ValueError, "with nothing to measure them on"),
+        ({"hyper": {"learning_rate": -0.1}}, ValueError, r"'learning_rate' is -0.1; expected \[0, inf\)"),
+        ({"hyper": {"learning_rate": 0.1j}}, DtypeError, "a real number"),
         ({"valid": (X[:, :3], Y)}, ShapeError, "prepare both data sets in the same way"),
         ({"valid": (X, Y + 1)}, FormatError, "valid targets"),
         ({"data": (X.astype(np.uint8), Y)}, DtypeError, r"scaling=jaxdl.scaling.pixels\(\)"),
@@ -162,6 +177,45 @@ def test_outputs_not_by_example_are_refused() -> None:
         train.predict(total, {}, {}, X)
     with pytest.raises(ValueError, match="'mean', 'half_mean'"):
         run(epochs=1).evaluate((X, Y), loss=LOSS, reduction="sum")
+
+
+def test_dropout_rate_is_checked_before_it_is_traced() -> None:
+    network = net.functional(lambda rngs: MLP(MLPConfig(sizes=(4, 8, 3), dropout="rate"), rngs=rngs))
+    for rate in (1.5, -1.0):
+        with pytest.raises(ValueError, match=r"'rate' is .*; expected \[0, 1\)"):
+            fit(network, (X, Y), optimizer=sgd, hyper={**HYPER, "rate": rate}, **OPTIONS)
+
+
+def test_classes_of_both_sets_must_agree() -> None:
+    one, other = (Dataset(X, Y, classes=names) for names in (("a", "b", "c"), ("c", "b", "a")))
+    with pytest.raises(FormatError, match="number the classes of both data sets alike"):
+        run(data=one, valid=other)
+
+
+def test_a_broadcast_in_a_loss_of_ones_own_is_found() -> None:
+    line = net.from_pair(lambda key: {"w": jnp.ones((4, 1))}, lambda p, x: x @ p["w"])
+    with (
+        jax.numpy_rank_promotion("allow"),
+        pytest.raises(ShapeError, match=r"broadcast from \(8, 1\) and \(8,\)"),
+    ):
+        fit(line, (X, X[:, 0]), optimizer=sgd, hyper=HYPER, **{**OPTIONS, "loss": lambda o, y: (o - y) ** 2})
+
+
+def test_nan_in_the_gradient_of_a_kernel_alone_is_dated_exactly() -> None:
+    def poisoned(params: Any, x: jax.Array) -> jax.Array:
+        # The root's derivative at 0 is infinite, times 0: the kernel's gradient is NaN, the loss is not.
+        return x @ params["w"] + 0 * jnp.sqrt(jnp.sum(0 * params["w"])) + params["b"][None]
+
+    network = net.from_pair(lambda key: {"w": jnp.ones((4, 3)), "b": jnp.zeros(3)}, poisoned)
+    with pytest.raises(DivergenceError, match="a gradient is not finite") as caught:
+        fit(network, (X, Y), optimizer=sgd, hyper=HYPER, **OPTIONS)
+    assert (caught.value.step, caught.value.cause) == (0, "gradient")
+
+
+def test_reduction_is_remembered() -> None:
+    fitted = run(reduction="half_mean", valid=(X[50:], Y[50:]))
+    measured = fitted.evaluate((X[50:], Y[50:]), loss=LOSS)["loss"]
+    assert measured == pytest.approx(float(fitted.history["valid_loss"][-1]), rel=1e-5)
 
 
 def test_dataset_brings_its_class_names() -> None:
