@@ -1,6 +1,5 @@
 """The door of a run: what comes in is checked once, cast, and put on the device."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from jaxdl.data._validate import as_numbers, check_labels
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
+from jaxdl.train.loop import rule
 from jaxdl.train.spec import Arrays, Hyper
 
 Examples = Dataset | tuple[Any, Any]
@@ -75,7 +75,7 @@ def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper
     if len(parts) == 2 and parts[0][1].shape[1:] != parts[1][1].shape[1:]:
         raise ShapeError(
             explain("fit", "valid", got=f"targets of shape {parts[1][1].shape}",
-                    expected=f"targets of shape (..., {parts[0][1].shape[1:]}), as in data",
+                    expected=f"targets of shape {parts[0][1].shape[1:]} an example, as in data",
                     fix="prepare both data sets in the same way")
         )  # fmt: skip
     for name, (inputs, targets) in zip(("data", "valid"), parts):
@@ -93,28 +93,21 @@ def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyp
 
 def ranges(net: Net, arrays: Arrays, optimizer: Any, hyper: Hyper) -> None:
     """Check hyperparameters while they are concrete: inside the compiled program they are traced."""
-    if callable(optimizer):
-        with contextlib.suppress(KeyError):
-            optimizer(hyper)
-    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype), arrays.inputs)
-
-    def run(x: Any) -> Any:
-        params, state = net.init(jax.random.key(0))
-        return net.apply(params, state, arrays.scaled(x), train=True, key=jax.random.key(0), hyper=hyper)[0]
-
-    jax.eval_shape(run, batch)
+    rule(optimizer, hyper)
+    abstract_outputs(net, arrays.inputs, arrays.scaling, hyper, train=True)
 
 
-def abstract_outputs(net: Net, inputs: Any, scaling: Any, hyper: Hyper) -> Any:
+def abstract_outputs(net: Net, inputs: Any, scaling: Any, hyper: Hyper, *, train: bool = False) -> Any:
     """Return shape and dtype of the outputs for a batch of two, without computing them."""
     if scaling is None and inputs.dtype == np.uint8:
         _explain_bytes(net, inputs, hyper)
     shaped = jax.ShapeDtypeStruct((2, *inputs.shape[1:]), inputs.dtype)
 
     def run(x: jax.Array) -> Any:
-        params, state = net.init(jax.random.key(0))
+        key = jax.random.key(0)
+        params, state = net.init(key)
         scaled = x if scaling is None else scaling(x)
-        return net.apply(params, state, scaled, train=False, hyper=hyper)[0]
+        return net.apply(params, state, scaled, train=train, key=key if train else None, hyper=hyper)[0]
 
     return jax.eval_shape(run, shaped)
 

@@ -136,12 +136,12 @@ def make_program(
             steps = steps_per_epoch(_examples(data), spec.batch_size)
             history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
-        opt_state = _rule(optimizer, _arrays(hyper)).init(params)
+        opt_state = rule(optimizer, _arrays(hyper)).init(params)
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         hyper = _arrays(hyper)
-        update = _make_step(objective, _rule(optimizer, hyper), hyper, thorough)
+        update = _make_step(objective, rule(optimizer, hyper), hyper, thorough)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
 
@@ -185,14 +185,14 @@ def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -
 
 
 def _make_step(
-    objective: Callable[..., Any], rule: optax.GradientTransformation, hyper: Hyper, thorough: bool
+    objective: Callable[..., Any], optimizer: optax.GradientTransformation, hyper: Hyper, thorough: bool
 ) -> Callable[..., Any]:
     def step(learner: Any, batch: Any) -> Any:
         (params, state, opt_state), (x, y, key) = learner, batch
         (cost, (state, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
             params, state, x, y, key, hyper
         )
-        updates, opt_state = rule.update(gradients, opt_state, params)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
         ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
         return (optax.apply_updates(params, updates), state, opt_state), ys
 
@@ -277,15 +277,16 @@ class _Named(dict[str, Any]):
         )  # fmt: skip
 
 
-def _rule(optimizer: Optimizer, hyper: Hyper) -> optax.GradientTransformation:
-    rule = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(hyper)
-    if not isinstance(rule, optax.GradientTransformation):
+def rule(optimizer: Optimizer | optax.GradientTransformation, hyper: Hyper) -> optax.GradientTransformation:
+    """Return the transformation of `optimizer` at these hyperparameters, or raise when it is none."""
+    found = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(_Named(hyper))
+    if not isinstance(found, optax.GradientTransformation):
         raise TypeError(
-            explain("train", "optimizer", got=f"a function that returns a {type(rule).__name__}",
+            explain("train", "optimizer", got=f"a function that returns a {type(found).__name__}",
                     expected="a function of hyper that returns an optax transformation",
                     fix="lambda hyper: jaxdl.optim.sgd(hyper['learning_rate'])")
         )  # fmt: skip
-    return rule
+    return found
 
 
 def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
