@@ -28,13 +28,15 @@ def public() -> Iterator[tuple[str, Any]]:
 
 
 NAMES = dict(public())
-# What a user calls: exported from a package, or defined in a public module of functions.
-EXPORTED = {
-    id(value)
-    for package in (jaxdl.data, jaxdl.layers, jaxdl.models, jaxdl.train)
-    for value in vars(package).values()
-}
-FLAT = ("activations", "losses", "metrics", "optim", "initializers", "scaling", "net", "plot", "dense")
+# What a user calls: exported from a package, or defined in a public module beside the packages.
+PACKAGES = [value for value in vars(jaxdl).values() if inspect.ismodule(value) and hasattr(value, "__path__")]
+EXPORTED = {id(value) for package in PACKAGES for value in vars(package).values()}
+FLAT = {
+    module.name
+    for path in (jaxdl.__path__, kernels.__path__)
+    for module in pkgutil.iter_modules(path)
+    if not module.ispkg
+} - {"errors"}
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -1,6 +1,10 @@
 """What every public array function must do, for each row of `opspec.OPS`."""
 
+import functools
+import importlib
 import inspect
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +14,13 @@ import numpy as np
 import opspec
 import pytest
 
-from jaxdl import activations, initializers, losses, metrics, optim, scaling
+import jaxdl
+from jaxdl import kernels, losses, metrics
 from jaxdl.kernels import dense
 
-MODULES = (activations, losses, metrics, initializers, optim, scaling, dense)
-GOLDEN = Path(__file__).parent / "golden" / "ops.npz"
+# Tested beside their modules: they take whole networks, data sets and files.
+ELSEWHERE = ("jaxdl.net", "jaxdl.train", "jaxdl.data", "jaxdl.plot", "jaxdl.errors")
+GOLDEN = Path(__file__).parent / "golden"
 ROWS = pytest.mark.parametrize("op", opspec.OPS, ids=lambda op: op.name)
 SMOOTH = pytest.mark.parametrize("op", [op for op in opspec.OPS if op.differentiable], ids=lambda op: op.name)
 BOUND = [op.function for op in opspec.OPS if op.name.startswith("kernels.dense")]
@@ -29,6 +35,16 @@ def cast(inputs: tuple[Any, ...], dtype: Any) -> tuple[jax.Array, ...]:
 def doubled(array: jax.Array) -> np.ndarray:
     wide = array if array.dtype == jnp.float64 else array.astype(jnp.float32)
     return np.asarray(wide, np.float64)
+
+
+@functools.cache
+def golden_file(family: str) -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / f"ops_{family}.npz") as golden:
+        return dict(golden)
+
+
+def golden_of(op: opspec.Op) -> dict[str, np.ndarray]:
+    return golden_file(op.name.partition(".")[0])
 
 
 def sample(op: opspec.Op, seed: int = 0) -> tuple[Any, ...]:
@@ -46,22 +62,37 @@ def weights_like(op: opspec.Op, inputs: tuple[Any, ...]) -> np.ndarray:
     return np.random.default_rng(1).normal(size=np.shape(op.reference(*inputs)))
 
 
+def public() -> Iterator[str]:
+    """Yield the public functions by the shortest path a user finds them at."""
+    for path, prefix in ((jaxdl.__path__, "jaxdl."), (kernels.__path__, "jaxdl.kernels.")):
+        for found in pkgutil.iter_modules(path, prefix):
+            if found.name in ELSEWHERE or "._" in found.name:
+                continue
+            module = importlib.import_module(found.name)
+            for name, value in vars(module).items():
+                home = getattr(value, "__module__", None) or ""
+                own = home == found.name or home.startswith(f"{found.name}.")
+                if own and inspect.isfunction(value) and name[0] != "_":
+                    yield f"{found.name.removeprefix('jaxdl.')}.{name}"
+                elif found.ispkg and inspect.ismodule(value) and value.__name__ == f"{found.name}.{name}":
+                    yield from (
+                        f"{found.name.removeprefix('jaxdl.')}.{name}.{inner}"
+                        for inner, function in vars(value).items()
+                        if inspect.isfunction(function)
+                        and function.__module__ == value.__name__
+                        and inner[0] != "_"
+                        and getattr(module, inner, None) is not function
+                    )
+
+
 def test_every_public_function_has_a_row() -> None:
-    rows = {op.name.partition(":")[0] for op in opspec.OPS} | {name for name, *_ in opspec.FACTORIES}
-    public = {
-        f"{module.__name__.removeprefix('jaxdl.')}.{name}"
-        for module in MODULES
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
-    }
-    assert public == rows
+    rows = {op.name.partition(":")[0] for op in opspec.OPS} | {name for name, *_ in opspec.CALLS}
+    assert set(public()) == rows
 
 
 def test_every_row_has_three_bad_inputs() -> None:
     few = [op.name for op in opspec.OPS if len(op.bad) < 3]
-    few += [
-        name for name, make, bad in opspec.FACTORIES if len(bad) < 3 and inspect.signature(make).parameters
-    ]
+    few += [name for name, make, bad in opspec.CALLS if len(bad) < 3 and inspect.signature(make).parameters]
     assert few == []
 
 
@@ -152,7 +183,7 @@ def test_extreme_inputs_stay_finite(op: opspec.Op) -> None:
         pytest.param(function, bad, id=f"{name}-{i}")
         for name, function, rows in (
             *((op.name, op.function, op.bad) for op in opspec.OPS),
-            *opspec.FACTORIES,
+            *opspec.CALLS,
         )
         for i, bad in enumerate(rows)
     ],
@@ -169,12 +200,11 @@ def test_bad_input_is_named(function: Any, bad: opspec.Bad) -> None:
 
 @pytest.mark.parametrize("op", TWINS, ids=lambda op: op.name)
 def test_golden_torch_twin(op: opspec.Op) -> None:
-    with np.load(GOLDEN) as golden:
-        stored = {
-            name.removeprefix(f"{op.name}/"): golden[name]
-            for name in golden
-            if name.startswith(f"{op.name}/")
-        }
+    stored = {
+        name.removeprefix(f"{op.name}/"): value
+        for name, value in golden_of(op).items()
+        if name.startswith(f"{op.name}/")
+    }
     inputs = cast(sample(op), "float32")
     np.testing.assert_allclose(op.function(*inputs), stored["value"], rtol=2e-6, atol=2e-6)
     weights = jnp.asarray(weights_like(op, sample(op)), jnp.float32)
@@ -187,10 +217,8 @@ def test_live_torch_twin(op: opspec.Op) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; the golden file stands in for it")
     from golden import make
 
-    live = make.twin(torch, op)
-    with np.load(GOLDEN) as golden:
-        for name, value in live.items():
-            np.testing.assert_allclose(golden[name], value, rtol=1e-6, atol=1e-6)
+    for name, value in make.twin(torch, op).items():
+        np.testing.assert_allclose(golden_of(op)[name], value, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32"])

@@ -68,11 +68,12 @@ def main() -> None:
     import opspec
     import torch
 
-    arrays: dict[str, np.ndarray] = {}
+    families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
         if op.torch is not None:
-            arrays |= twin(torch, op)
-    np.savez_compressed(FOLDER / "ops.npz", **arrays)
+            families.setdefault(op.name.partition(".")[0], {}).update(twin(torch, op))
+    for family, arrays in families.items():
+        np.savez_compressed(FOLDER / f"ops_{family}.npz", **arrays)
     np.savez_compressed(FOLDER / "optim.npz", **{name: torch_trajectory(torch, name) for name in OPTIMIZERS})
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
 

@@ -1,4 +1,4 @@
-"""Optimizers as optax chains whose hyperparameters may be traced, so that a sweep is one compilation."""
+"""The update rules: each returns an optax transformation."""
 
 from typing import Any
 

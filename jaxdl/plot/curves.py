@@ -1,4 +1,4 @@
-"""Pictures, drawn by matplotlib without touching its global state."""
+"""Curves of a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl.errors import MissingExtraError
+from jaxdl.plot import _figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
     quantities = list(dict.fromkeys(name.removeprefix("valid_") for name in values))
     if not quantities:
         raise ValueError("plot.history: nothing was recorded. Fix: pass a History with values")
-    figure = _figure(len(quantities))
+    figure = _figure.figure(len(quantities))
     for axes, quantity in zip(figure.axes, quantities, strict=True):
         for name, label, style in (
             (quantity, "training, while it learns", "C0-"),
@@ -49,18 +49,5 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
         axes.set(xlabel="epoch", ylabel=quantity)
         axes.grid(alpha=0.3)
         axes.legend()
-    if path is not None:
-        figure.savefig(path, dpi=120)
-    return figure
-
-
-def _figure(panels: int) -> "Figure":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "plot: matplotlib is not installed. Fix: pip install -e '.[examples]' in the checkout"
-        ) from error
-    figure = Figure(figsize=(5.2 * panels, 3.6), layout="constrained")
-    figure.subplots(1, panels)
+    _figure.save(figure, path)
     return figure

@@ -1,0 +1,3 @@
+"""Metrics. Those of a single example give one value per example, like the losses."""
+
+from .classification import accuracy as accuracy
