@@ -19,3 +19,4 @@ from .spec import Carry as Carry
 from .spec import Health as Health
 from .spec import Result as Result
 from .spec import Spec as Spec
+from .spec import Step as Step

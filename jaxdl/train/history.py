@@ -15,7 +15,7 @@ class History(Mapping[str, np.ndarray]):
     ``"loss"`` is the mean over the training batches as they were seen, while the parameters moved;
     ``"valid_loss"`` and ``"valid_<metric>"`` are measured after the epoch, over every validation example.
 
-    ``"step_loss"``, where asked for, is (epochs, steps).
+    ``"step_loss"``, where asked for, is (epochs, steps); what `Spec.record` returns is (epochs, ...).
 
     Attributes:
         curves: the arrays by name.

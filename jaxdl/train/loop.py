@@ -16,7 +16,19 @@ from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train import evaluation, health
 from jaxdl.train.order import batch_order, steps_per_epoch
-from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Optimizer, Result, Spec
+from jaxdl.train.spec import (
+    RESERVED,
+    Arrays,
+    Carry,
+    Health,
+    Hyper,
+    Loss,
+    Optimizer,
+    Record,
+    Result,
+    Spec,
+    Step,
+)
 
 Penalty = Callable[..., jax.Array]
 EPOCH_COPY_BYTES = 256 * 2**20
@@ -136,12 +148,21 @@ def make_program(
             steps = steps_per_epoch(_examples(data), spec.batch_size)
             history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
-        opt_state = rule(optimizer, _arrays(hyper)).init(params)
+        hyper = _arrays(hyper)
+        opt_state = rule(optimizer, hyper).init(params)
+        for name, shape in _recorded(spec, params, state, opt_state, data, hyper).items():
+            if name in history or name in RESERVED:
+                raise ValueError(
+                    explain("train", "record", got=f"a function that returns '{name}'",
+                            expected=f"names other than {sorted({*history, *RESERVED})}",
+                            fix="choose another name")
+                )  # fmt: skip
+            history[name] = jnp.full((spec.epochs, *shape), jnp.nan, jnp.float32)
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         hyper = _arrays(hyper)
-        update = _make_step(objective, rule(optimizer, hyper), hyper, thorough)
+        update = _make_step(objective, rule(optimizer, hyper), hyper, thorough, spec.record)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
 
@@ -185,14 +206,20 @@ def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -
 
 
 def _make_step(
-    objective: Callable[..., Any], optimizer: optax.GradientTransformation, hyper: Hyper, thorough: bool
+    objective: Callable[..., Any],
+    optimizer: optax.GradientTransformation,
+    hyper: Hyper,
+    thorough: bool,
+    record: Record | None,
 ) -> Callable[..., Any]:
     def step(learner: Any, batch: Any) -> Any:
-        (params, state, opt_state), (x, y, key) = learner, batch
+        (params, before, opt_state), (x, y, key) = learner, batch
         (cost, (state, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            params, state, x, y, key, hyper
+            params, before, x, y, key, hyper
         )
         updates, opt_state = optimizer.update(gradients, opt_state, params)
+        if record is not None:
+            ys |= record(Step(params, before, gradients, updates, opt_state, x, y, key, hyper))
         ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
         return (optax.apply_updates(params, updates), state, opt_state), ys
 
@@ -227,7 +254,7 @@ def _steps(
     found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])
     carry = carry._replace(params=params, state=state, opt_state=opt_state,
                            health=_first(carry.health, found))  # fmt: skip
-    recorded = {name: jnp.mean(values) for name, values in ys.items()}
+    recorded = {name: jnp.mean(values, axis=0) for name, values in ys.items()}
     return carry, recorded | ({"step_loss": ys["loss"]} if spec.step_losses else {})
 
 
@@ -251,14 +278,34 @@ def _validate(
     return {f"valid_{name}": value for name, value in means.items()}
 
 
+def _recorded(
+    spec: Spec, params: Tree, state: Tree, opt_state: Any, data: Arrays, hyper: Hyper
+) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of what `Spec.record` gives, without computing it."""
+    if spec.record is None:
+        return {}
+
+    def record(opt_state: Any, inputs: Any, targets: Any, key: jax.Array) -> Any:
+        step = Step(params, state, params, params, opt_state, data.scaled(inputs), targets, key, hyper)
+        return dict(spec.record(step))  # type: ignore[misc]
+
+    batch = _abstract_batch((data.inputs, data.targets), spec)
+    found = jax.eval_shape(record, opt_state, *batch, jax.random.key(0))
+    return {name: value.shape for name, value in found.items()}
+
+
+def _abstract_batch(examples: Any, spec: Spec) -> Any:
+    def batch(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((spec.batch_size, *leaf.shape[1:]), leaf.dtype)
+
+    return jax.tree.map(batch, examples)
+
+
 def _abstract_outputs(net: Net, carry: Carry, data: Arrays, hyper: Hyper, spec: Spec) -> Any:
     def run(x: Any) -> Any:
         return net.apply(carry.params, carry.state, data.scaled(x), train=False, hyper=hyper)[0]
 
-    batch = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct((spec.batch_size, *a.shape[1:]), a.dtype), data.inputs
-    )
-    return jax.eval_shape(run, batch)
+    return jax.eval_shape(run, _abstract_batch(data.inputs, spec))
 
 
 def _first(before: Health, found: Health) -> Health:

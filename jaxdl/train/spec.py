@@ -8,7 +8,7 @@ import jax
 import optax
 
 from jaxdl import _checks
-from jaxdl.errors import explain
+from jaxdl.errors import DtypeError, explain
 from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
 from jaxdl.train.order import SHUFFLES
@@ -18,6 +18,35 @@ Hyper = Mapping[str, Any]
 Loss = Callable[..., jax.Array]
 Metric = Callable[[Any, Any], jax.Array]
 Optimizer = Callable[[Hyper], optax.GradientTransformation]
+
+
+class Step(NamedTuple):
+    """One step of training, as `Spec.record` sees it.
+
+    Attributes:
+        params: the parameters before the update, at which the gradients were taken.
+        state: running statistics before the step.
+        gradients: gradients of the cost, penalty included; the shapes of `params`.
+        updates: what is added to `params`.
+        opt_state: state of the optimizer after the update.
+        inputs: the batch, scaled.
+        targets: its targets.
+        key: the key that dropout had in this step.
+        hyper: the hyperparameters.
+    """
+
+    params: Tree
+    state: Tree
+    gradients: Tree
+    updates: Tree
+    opt_state: Any
+    inputs: Any
+    targets: Any
+    key: jax.Array
+    hyper: Hyper
+
+
+Record = Callable[[Step], Mapping[str, jax.Array]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +63,8 @@ class Spec:
         train_metrics: record the metrics over the training batches too, as they are seen.
         step_losses: record the loss of every step too, as ``step_loss`` (epochs, steps).
         eval_batch_size: examples a validation batch; every example is seen exactly once.
+        record: ``record(step) -> {name: array}``, called inside every step with a `Step`; the mean over the
+            steps of an epoch is recorded under each name, (epochs, ...). It costs what it computes.
 
     Raises:
         ValueError: an entry out of range, or a metric called "loss".
@@ -48,6 +79,7 @@ class Spec:
     train_metrics: bool = False
     step_losses: bool = False
     eval_batch_size: int = 1024
+    record: Record | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
@@ -55,6 +87,12 @@ class Spec:
             _checks.positive_integer("Spec", name, getattr(self, name))
         _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
         _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
+        if self.record is not None and not callable(self.record):
+            raise DtypeError(
+                explain("Spec", "record", got=f"a {type(self.record).__name__}",
+                        expected="a function or None",
+                        fix="record=lambda step: {'gradient_norm': optax.tree.norm(step.gradients)}")
+            )  # fmt: skip
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):
                 raise ValueError(

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from jaxdl import losses, metrics, net, optim
 from jaxdl.models import MLP, MLPConfig
@@ -19,9 +20,9 @@ NET = net.functional(lambda rngs: MLP(MLPConfig(sizes=(4, 8, 3)), rngs=rngs))
 LOSS = losses.softmax_cross_entropy
 
 
-def sgd(hyper: dict[str, jax.Array]) -> optim.optax.GradientTransformation:
+def sgd(hyper: dict[str, jax.Array]) -> optax.GradientTransformation:
     return optim.sgd(hyper["learning_rate"])
 
 
-def adam(hyper: dict[str, jax.Array]) -> optim.optax.GradientTransformation:
+def adam(hyper: dict[str, jax.Array]) -> optax.GradientTransformation:
     return optim.adam(hyper["learning_rate"])
