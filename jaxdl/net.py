@@ -9,6 +9,7 @@ bare functions. Splitting and merging of modules happen at trace time only.
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -16,12 +17,15 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 from flax import linen, nnx
+from flax.errors import InvalidRngError
 
 from jaxdl import _checks, _trees
 from jaxdl._summary import summary as summary
 from jaxdl.errors import DtypeError, explain
 
 Tree = dict[Any, Any]
+_NO_KEY = explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
+                  fix="apply(..., key=jax.random.key(seed))")  # fmt: skip
 
 
 class Apply(Protocol):
@@ -135,10 +139,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         y = merged(x, **rngs)
         _, _, after, state = _split(merged)
         if key is None and _drawn(randomness, after):
-            raise DtypeError(
-                explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
-                        fix="apply(..., key=jax.random.key(seed))")
-            )  # fmt: skip
+            raise DtypeError(_NO_KEY)
         return y, state
 
     return Net(init, apply, getattr(module, "config", None))
@@ -158,7 +159,8 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
 
     Raises:
         TypeError: `module` is no Linen module.
-        DtypeError: a key that is no typed key.
+        DtypeError: a key that is no typed key, or a missing key where the module draws numbers.
+        ShapeError: `params` or `state` that are not of this network, named by their first difference.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -193,9 +195,20 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
     ) -> tuple[Any, Tree]:
         streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
         changes = [*state] if _flag(train) else []
-        out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                                **modes(train=train), **options)  # fmt: skip
+        for name, tree, wanted in zip(("params", "state"), (params, state), shaped(), strict=True):
+            _trees.check_like("Net.apply", name, tree, wanted)
+        try:
+            out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                                    **modes(train=train), **options)  # fmt: skip
+        except InvalidRngError as error:
+            if key is not None:
+                raise
+            raise DtypeError(f"{_NO_KEY} (flax: {error})") from error
         return out, {**state, **new}
+
+    @functools.cache
+    def shaped() -> tuple[Tree, Tree]:
+        return jax.eval_shape(init, jax.random.key(0))
 
     return Net(init, apply)
 
