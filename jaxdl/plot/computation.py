@@ -1,7 +1,10 @@
 """The picture of a computation graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jaxdl.errors import explain
 from jaxdl.graph import Graph, Node
@@ -11,11 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"input": "#dbe9f6", "constant": "#eeeeee"}
-HEIGHT = 1.35  # inches a node
+BOX, GAP = 0.62, 0.5  # inches: height of a box, and from one row to the next
+LONGEST = 34  # characters of a value; longer ones are given by shape and norm
+
+Slots = list[list[str]]
 
 
 def graph(shown: Graph, *, path: str | Path | None = None) -> "Figure":
-    """Draw a computation graph from left to right: by node its value and the derivative of the output.
+    """Draw a computation graph from top to bottom: by node its value and the derivative of the output.
 
     Args:
         shown: what `jaxdl.graph.show` returns.
@@ -31,34 +37,32 @@ def graph(shown: Graph, *, path: str | Path | None = None) -> "Figure":
     Example:
         >>> from jaxdl.graph import show
         >>> len(graph(show(lambda x, y: x * y + y, 2.0, 3.0)).axes[0].texts)
-        4
+        7
+
+    Reference:
+        Sugiyama, Tagawa and Toda (1981), whose layered layout this is.
     """
     if not isinstance(shown, Graph):
         raise TypeError(
             explain("plot.graph", "shown", got=f"a {type(shown).__name__}", expected="a Graph",
                     fix="jaxdl.graph.show(f, *args)")
         )  # fmt: skip
-    columns = _columns(shown)
-    widest = max(map(len, columns))
     captions = {node.name: _caption(node, shown.output) for node in shown.nodes}
-    lengths = [max(len(line) for node in c for line in captions[node.name].split("\n")) for c in columns]
-    widths = [0.085 * length + 0.9 for length in lengths]  # inches, at 8 points
-    size = (sum(widths), max(HEIGHT * widest, 1.5))
+    rows, chains = _layers(shown)
+    widths = {name: 0.075 * max(map(len, text.split("\n"))) + 0.5 for name, text in captions.items()}
+    size = (max(sum(widths.get(slot, 0.3) for slot in row) for row in rows), len(rows) * (BOX + GAP))
+    places = _places(rows, widths, size)
     figure = _figure.figure(1, panel_size=size)
     axes = figure.axes[0]
-    places, left = {}, 0.0
-    for column, width in zip(columns, widths):
-        for row, node in enumerate(column):
-            places[node.name] = (left + width / 2, size[1] * (1 - (row + 0.5) / len(column)))
-        left += width
-    labels = {}
+    for points in _lines(shown, chains, places):
+        x, y = zip(*points[:-1])
+        axes.plot(x, y, color="#444444", lw=1, zorder=1)
+        axes.annotate("", xy=points[-1], xytext=points[-2], zorder=1,
+                      arrowprops={"arrowstyle": "->", "color": "#444444", "shrinkA": 0, "shrinkB": 1})  # fmt: skip
     for node in shown.nodes:
         face = COLOURS.get(node.operation, "#d9f0d3" if node.name == shown.output else "#fff3d6")
-        labels[node.name] = axes.text(
-            *places[node.name], captions[node.name], ha="center", va="center", fontsize=8, zorder=3,
-            bbox={"boxstyle": "round,pad=0.4", "facecolor": face, "edgecolor": "#666666"},
-        )  # fmt: skip
-    _arrows(axes, shown, labels)
+        axes.text(*places[node.name], captions[node.name], ha="center", va="center", fontsize=8, zorder=3,
+                  bbox={"boxstyle": "round,pad=0.4", "facecolor": face, "edgecolor": "#666666"})  # fmt: skip
     axes.set(xlim=(0, size[0]), ylim=(0, size[1]))
     axes.axis("off")
     _figure.save(figure, path)
@@ -67,58 +71,100 @@ def graph(shown: Graph, *, path: str | Path | None = None) -> "Figure":
 
 def _caption(node: Node, output: str) -> str:
     head = node.name if node.operation == "input" else f"{node.name} = {node.formula}"
-    return f"{head}\n{node.value_text}\nd{output}/d{node.name} = {node.derivative_text}"
+    value = _short(node.value_text, node.value)
+    return f"{head}\n{value}\nd{output}/d{node.name} = {_short(node.derivative_text, node.derivative)}"
 
 
-def _arrows(axes: Any, shown: Graph, labels: dict[str, Any]) -> None:
-    for node in shown.nodes:
-        for source in dict.fromkeys(_sources(node, labels)):
-            ends = (labels[source].get_position(), labels[node.name].get_position())
-            # Bent where they pass over a column, so that they are not hidden behind its boxes.
-            axes.annotate(
-                "", xy=ends[1], xytext=ends[0], zorder=2,
-                arrowprops={
-                    "arrowstyle": "->", "color": "#444444", "patchA": labels[source].get_bbox_patch(),
-                    "patchB": labels[node.name].get_bbox_patch(), "connectionstyle": "arc3,rad=0.08",
-                },
-            )  # fmt: skip
+def _short(text: str, value: Any) -> str:
+    if len(text) <= LONGEST:
+        return text
+    parts = value if isinstance(value, tuple) else (value,)
+    norms = [np.linalg.norm(np.asarray(part, np.float64).ravel()) for part in parts if part is not None]
+    shapes = [str(np.shape(part)) for part in parts if part is not None]
+    return "; ".join(f"{shape}, norm {norm:.4g}" for shape, norm in zip(shapes, norms))
 
 
-def _sources(node: Node, known: Any) -> list[str]:
+def _sources(node: Node, known: Mapping[str, Any]) -> list[str]:
     # An output of a node of several is written "v3.1".
     names = [name if name in known else name.rpartition(".")[0] for name in node.inputs]
-    return [name for name in names if name in known]
+    return list(dict.fromkeys(name for name in names if name in known))
 
 
-def _columns(shown: Graph) -> list[list[Node]]:
-    """Place each node right of its inputs, inputs just left of their first use, and untangle the rows."""
+def _layers(shown: Graph) -> tuple[Slots, dict[str, list[str]]]:
+    """Return the rows of slots, and by node the slots that a line from it passes through, row by row."""
     depth: dict[str, int] = {}
-    for node in shown.nodes:
-        depth[node.name] = 1 + max((depth[name] for name in _sources(node, depth)), default=-1)
     users: dict[str, list[str]] = {node.name: [] for node in shown.nodes}
     for node in shown.nodes:
-        for name in _sources(node, depth):
+        sources = _sources(node, depth)
+        depth[node.name] = 1 + max((depth[name] for name in sources), default=-1)
+        for name in sources:
             users[name].append(node.name)
     for node in shown.nodes:
         if not node.inputs and users[node.name]:
             depth[node.name] = min(depth[user] for user in users[node.name]) - 1
-    columns: list[list[Node]] = [[] for _ in range(max(depth.values()) + 1)]
+    rows: Slots = [[] for _ in range(max(depth.values()) + 1)]
+    near: dict[str, list[str]] = {}
+    chains: dict[str, list[str]] = {}
     for node in shown.nodes:
-        columns[depth[node.name]].append(node)
+        rows[depth[node.name]].append(node.name)
+        lowest = max((depth[user] for user in users[node.name]), default=0)
+        chains[node.name] = [f"{node.name}@{row}" for row in range(depth[node.name] + 1, lowest)]
+        for row, slot in enumerate(chains[node.name], depth[node.name] + 1):
+            rows[row].append(slot)
+    for name, chain in chains.items():
+        whole = [name, *chain]
+        for user in users[name]:
+            above = whole[depth[user] - depth[name] - 1]
+            near.setdefault(user, []).append(above)
+            near.setdefault(above, []).append(user)
+        for above, below in zip(whole, chain):
+            near.setdefault(above, []).append(below)
+            near.setdefault(below, []).append(above)
     for _ in range(4):
-        _untangle(columns, {node.name: _sources(node, depth) for node in shown.nodes})
-        _untangle(columns[::-1], users)
-    return columns
+        _untangle(rows, near)
+        _untangle(rows[::-1], near)
+    return rows, chains
 
 
-def _untangle(columns: list[list[Node]], neighbours: dict[str, list[str]]) -> None:
-    # Barycentre rule: a node goes to the mean height of its neighbours.
-    height = {n.name: (row + 0.5) / len(column) for column in columns for row, n in enumerate(column)}
-    for column in columns:
-        means = {
-            node.name: sum(height[name] for name in near) / len(near) if (near := neighbours[node.name])
-            else height[node.name]
-            for node in column
-        }  # fmt: skip
-        column.sort(key=lambda node: means[node.name])
-        height.update({node.name: (row + 0.5) / len(column) for row, node in enumerate(column)})
+def _untangle(rows: Slots, near: Mapping[str, list[str]]) -> None:
+    # Barycentre rule: a slot goes to the mean place of its neighbours in the rows before.
+    place: dict[str, float] = {}
+    for row in rows:
+        means = {}
+        for index, slot in enumerate(row):
+            before = [place[name] for name in near.get(slot, ()) if name in place]
+            means[slot] = sum(before) / len(before) if before else (index + 0.5) / len(row)
+        row.sort(key=lambda slot: means[slot])
+        place.update({slot: (index + 0.5) / len(row) for index, slot in enumerate(row)})
+
+
+def _places(
+    rows: Slots, widths: Mapping[str, float], size: tuple[float, float]
+) -> dict[str, tuple[float, float]]:
+    places = {}
+    for number, row in enumerate(rows):
+        room = (size[0] - sum(widths.get(slot, 0.3) for slot in row)) / len(row)
+        left = 0.0
+        for slot in row:
+            width = widths.get(slot, 0.3) + room
+            places[slot] = (left + width / 2, size[1] - (number + 0.5) * (BOX + GAP))
+            left += width
+    return places
+
+
+def _lines(
+    shown: Graph, chains: Mapping[str, list[str]], places: Mapping[str, tuple[float, float]]
+) -> list[list[tuple[float, float]]]:
+    """Return one line of points for each edge: slanted between rows, upright beside boxes."""
+    lines = []
+    for node in shown.nodes:
+        end = places[node.name]
+        for name in _sources(node, chains):
+            x, y = places[name]
+            points = [(x, y), (x, y - BOX / 2)]
+            for slot in chains[name]:
+                x, y = places[slot]
+                if y > end[1] + BOX / 2:
+                    points += [(x, y + BOX / 2), (x, y - BOX / 2)]
+            lines.append([*points, (end[0], end[1] + BOX / 2)])
+    return lines

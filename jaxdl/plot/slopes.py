@@ -62,8 +62,8 @@ def descent(
         axes.plot(curve, np.asarray(cost(curve)), color="0.6", label="cost")
         axes.plot(seen, np.asarray(cost(seen)), "o-", color="C3", markersize=4, lw=1, label="steps")
         axes.plot(seen[:1], np.asarray(cost(seen[:1])), "s", color="k", markersize=6, label="start")
-        left = "" if inside.all() else f", out of the picture at step {int(np.argmin(inside))}"
-        axes.set(title=f"{name}: {len(values) - 1} steps{left}", xlabel="parameter", ylabel="cost")
+        left = "" if inside.all() else f", out of the picture at {int(np.argmin(inside))}"
+        axes.set(title=f"{name}:\n{len(values) - 1} steps{left}", xlabel="parameter", ylabel="cost")
         axes.title.set_fontsize(10)
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
@@ -74,8 +74,11 @@ def descent(
 def _span(points: Mapping[str, np.ndarray]) -> tuple[float, float]:
     known = np.concatenate(list(points.values()))
     known = known[np.isfinite(known)]
-    room = 0.1 * max(np.ptp(known), 1e-3) if known.size else 1.0
-    return float(np.min(known, initial=np.inf) - room), float(np.max(known, initial=-np.inf) + room)
+    if not known.size:
+        raise ValueError(explain("plot.descent", "paths", got="not finite anywhere", expected="a finite start",
+                                 fix="start where the cost is defined"))  # fmt: skip
+    room = 0.1 * max(np.ptp(known), 1e-3)
+    return float(np.min(known) - room), float(np.max(known) + room)
 
 
 def times(
