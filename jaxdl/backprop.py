@@ -70,6 +70,7 @@ def backpropagation(
     Raises:
         DtypeError: an array is not floating, or `params` is no list of pairs.
         ShapeError: shapes that do not follow each other, named by layer.
+        TypeError: `activation`, `output` or `loss` is no function.
         ValueError: no layer, unknown `layout` or `reduction`.
 
     Example:
@@ -83,6 +84,12 @@ def backpropagation(
         Rumelhart, Hinton and Williams (1986). Equals ``torch.autograd.grad`` of the same network.
     """
     _checks.one_of("backpropagation", "layout", layout, LAYOUTS)
+    for name, function in (("activation", activation), ("loss", loss), ("output", output)):
+        if not callable(function) and (name, function) != ("output", None):
+            raise TypeError(
+                explain("backpropagation", name, got=repr(function), expected="a function of arrays",
+                        fix="such as jaxdl.activations.relu or jaxdl.losses.squared_error")
+            )  # fmt: skip
     layers, x = _checked(params, x, layout)
     z, a = [], [x]
     functions = [*[activation] * (len(layers) - 1), output or (lambda last: last)]

@@ -140,11 +140,13 @@ def show(f: Callable[..., jax.Array], *args: Any, expand: str = "calls", limit: 
 
 
 def _text(value: Any) -> str:
-    """Return small arrays in full, larger ones by shape and norm."""
+    """Return small arrays in full, larger ones by shape and norm, keys of random numbers as such."""
     if value is None:
         return "-"
     if isinstance(value, tuple):
         return "; ".join(map(_text, value))
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return "key"
     array = np.asarray(value)
     if array.size > SHOWN:
         return f"{array.shape}, norm {np.linalg.norm(array.ravel().astype(np.float64)):.6g}"

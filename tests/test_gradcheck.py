@@ -191,6 +191,11 @@ def test_directions_come_from_the_key() -> None:
     assert reports[0].analytic != reports[2].analytic
 
 
+def test_numbers_beyond_float32() -> None:
+    np.testing.assert_allclose(gradcheck.numerical_gradient(lambda x: x * 1e-300, 1e300), 1e-300, rtol=1e-6)
+    assert gradcheck.check(lambda x: jnp.sum(jnp.log(x)), np.array([1e60, 1e200])).passed
+
+
 def test_equals_scipy() -> None:
     optimize = pytest.importorskip("scipy.optimize", reason="SciPy comes with scikit-learn")
     x = np.array([0.3, -1.2, 2.0])

@@ -63,6 +63,8 @@ def test_derivatives_between_are_the_adjoints() -> None:
 
     w, x = jnp.array([[1.0, 2.0], [3.0, -1.0]]), jnp.array([0.3, 0.1])
     shown = graph.show(f, x, w)
+    assert [node.name for node in shown.nodes[:2]] == ["x", "w"]
+    np.testing.assert_array_equal(shown["w"].value, w)
     z = np.asarray(w @ x)
     by_operation = {node.operation: node for node in shown.nodes}
     np.testing.assert_allclose(by_operation["tanh"].derivative, 2 * np.tanh(z), rtol=1e-6)
@@ -133,6 +135,13 @@ def test_constants_and_large_arrays() -> None:
     np.testing.assert_array_equal(shown["c1"].derivative, jnp.ones((3, 4)))
     assert shown["x"].derivative_text == "(3, 4), norm 22.4944"
     assert shown["x"].value_text == "(3, 4), norm 3.4641"
+
+
+def test_random_numbers_inside(key: jax.Array) -> None:
+    shown = graph.show(lambda x: jnp.sum(x * jax.random.uniform(key, (2,))), 2.0)
+    drawn = jax.random.uniform(key, (2,))
+    np.testing.assert_allclose(shown["x"].derivative, drawn.sum(), rtol=1e-6)
+    assert "key" in str(shown)
 
 
 def test_outputs_that_are_inputs_or_constant() -> None:

@@ -69,7 +69,7 @@ def test_descent_that_diverges_is_drawn() -> None:
         ({"a": [[1.0]]}, None, ShapeError, r"\(steps \+ 1,\)"),
         ({"a": []}, None, ShapeError, r"\(steps \+ 1,\)"),
         ({"a": [1.0]}, (1.0, 1.0), ValueError, "lowest < highest"),
-        ({"a": [np.nan]}, None, ValueError, "not finite"),
+        ({"a": [np.nan]}, None, ValueError, "nowhere finite"),
     ],
 )
 def test_descent_refuses(paths: Any, span: Any, error: type[Exception], words: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import explain
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"input": "#dbe9f6", "constant": "#eeeeee"}
 BOX, GAP = 0.62, 0.5  # inches: height of a box, and from one row to the next
+ARROW = {"arrowstyle": "->", "color": "#444444", "shrinkA": 0, "shrinkB": 1}
 LONGEST = 34  # characters of a value; longer ones are given by shape and norm
 
 Slots = list[list[str]]
@@ -36,8 +39,9 @@ def graph(shown: Graph, *, path: str | Path | None = None) -> "Figure":
 
     Example:
         >>> from jaxdl.graph import show
-        >>> len(graph(show(lambda x, y: x * y + y, 2.0, 3.0)).axes[0].texts)
-        7
+        >>> axes = graph(show(lambda x, y: x * y + y, 2.0, 3.0)).axes[0]
+        >>> len(axes.lines)  # one an edge
+        4
 
     Reference:
         Sugiyama, Tagawa and Toda (1981), whose layered layout this is.
@@ -57,8 +61,7 @@ def graph(shown: Graph, *, path: str | Path | None = None) -> "Figure":
     for points in _lines(shown, chains, places):
         x, y = zip(*points[:-1])
         axes.plot(x, y, color="#444444", lw=1, zorder=1)
-        axes.annotate("", xy=points[-1], xytext=points[-2], zorder=1,
-                      arrowprops={"arrowstyle": "->", "color": "#444444", "shrinkA": 0, "shrinkB": 1})  # fmt: skip
+        axes.annotate("", xy=points[-1], xytext=points[-2], zorder=1, arrowprops=ARROW)
     for node in shown.nodes:
         face = COLOURS.get(node.operation, "#d9f0d3" if node.name == shown.output else "#fff3d6")
         axes.text(*places[node.name], captions[node.name], ha="center", va="center", fontsize=8, zorder=3,
@@ -79,9 +82,13 @@ def _short(text: str, value: Any) -> str:
     if len(text) <= LONGEST:
         return text
     parts = value if isinstance(value, tuple) else (value,)
-    norms = [np.linalg.norm(np.asarray(part, np.float64).ravel()) for part in parts if part is not None]
-    shapes = [str(np.shape(part)) for part in parts if part is not None]
-    return "; ".join(f"{shape}, norm {norm:.4g}" for shape, norm in zip(shapes, norms))
+    return "; ".join("-" if part is None else f"{np.shape(part)}{_norm(part)}" for part in parts)
+
+
+def _norm(part: Any) -> str:
+    if jnp.issubdtype(part.dtype, jax.dtypes.prng_key):
+        return ""
+    return f", norm {np.linalg.norm(np.asarray(part, np.float64).ravel()):.4g}"
 
 
 def _sources(node: Node, known: Mapping[str, Any]) -> list[str]:

@@ -75,7 +75,7 @@ def _span(points: Mapping[str, np.ndarray]) -> tuple[float, float]:
     known = np.concatenate(list(points.values()))
     known = known[np.isfinite(known)]
     if not known.size:
-        raise ValueError(explain("plot.descent", "paths", got="not finite anywhere", expected="a finite start",
+        raise ValueError(explain("plot.descent", "paths", got="nowhere finite", expected="finite numbers",
                                  fix="start where the cost is defined"))  # fmt: skip
     room = 0.1 * max(np.ptp(known), 1e-3)
     return float(np.min(known) - room), float(np.max(known) + room)

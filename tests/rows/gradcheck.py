@@ -56,6 +56,8 @@ CALLS: tuple[Call, ...] = (
             (([(W, X)], DATA, DATA), {}, ShapeError, r"b \(outputs,\)"),
             (([(W, B)], DATA, DATA), {}, ShapeError, "the shape of 'predictions'"),
             (([(W, B)], DATA, DATA), {"layout": "rows"}, ValueError, "'inputs_first', 'outputs_first'"),
+            (([(W, B)], DATA, DATA), {"activation": "relu"}, TypeError, "'activation' is 'relu'; expected a"),
+            (([(W, B)], DATA, DATA), {"loss": None}, TypeError, "'loss' is None; expected a function"),
             (([(W, B)], DATA, DATA[:, :2]), {"reduction": "max"}, ValueError, "'reduction' is 'max'"),
         ),
     ),
