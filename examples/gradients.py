@@ -1,8 +1,9 @@
 """Gradients from every side: a graph, difference quotients, layer by layer, down a slope, by the clock.
 
-Prints the graph of a sigmoid neuron with the derivative at every node, those at the inputs equal to `jax.grad`
-to the last bit; compares `jax.grad` of an MLP with difference quotients (relative error below 1e-6 in
+Prints the graph of a sigmoid neuron with the derivative at every node; those at the inputs equal `jax.grad`
+to the last bit. Compares `jax.grad` of an MLP with difference quotients (relative error below 1e-6 in
 float64), with the layer-error recursion and with the mean over examples (below 1e-6 in float32).
+
 Gradient descent on a parabola: 20 steps come 0.66 near the minimum with a rate too small, 0 with the right
 one, and 10 away with one too large. A numerical gradient took 1 to 2 times as long as the automatic one
 for 17 parameters, and 6,600 to 13,000 times for 11,203; a compiled dot product of a million numbers was 90 to

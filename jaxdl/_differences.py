@@ -17,9 +17,13 @@ def default_step(*dtypes: Any) -> float:
 
 
 def steps(x: jax.Array, base: float, step: Any) -> jax.Array:
-    """Return the step of each entry: `step`, or `base` times the power of two below the entry, at least 1."""
+    """Return the step of each entry: `step`, or `base` times the power of two below the entry, at least 1.
+
+    NaN where `step` is lost in the rounding of the entry: the quotient would be a plausible 0.
+    """
     if step is not None:
-        return jnp.full(x.shape, step, x.dtype)
+        h = jnp.full(x.shape, step, x.dtype)
+        return jnp.where(h > 4 * jnp.finfo(x.dtype).eps * jnp.abs(x), h, jnp.nan)
     # A power of two leaves x + h and x - h without rounding, so that 2h is their true distance.
     return jnp.ldexp(jnp.asarray(base, x.dtype), jnp.frexp(jnp.maximum(jnp.abs(x), 1))[1] - 1)
 

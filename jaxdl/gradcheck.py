@@ -34,7 +34,8 @@ def numerical_gradient(f: Callable[[Any], jax.Array], x: Any, *, step: float | N
         f: function of `x` alone that returns a scalar. What it closes over is used as it is.
         x: floating array, or a tree of them.
         step: the step h, the same for every entry; None: the power of two next to ``eps^(1/3)``, times the
-            binary order of the entry where that is above 1.
+            binary order of the entry where that is above 1. Inside jit a step that is lost in the
+            rounding of an entry makes its derivative NaN.
 
     Returns:
         The gradient, of the structure and shapes of `x`: NumPy arrays in float64, or traced arrays.
@@ -42,7 +43,7 @@ def numerical_gradient(f: Callable[[Any], jax.Array], x: Any, *, step: float | N
     Raises:
         DtypeError: an entry of `x` or the output of `f` is not floating.
         ShapeError: the output of `f` is no scalar.
-        ValueError: `x` has no entry, or is not finite, or `step` is not positive.
+        ValueError: `x` has no entry, or is not finite, or `step` is not positive or lost in rounding.
 
     Example:
         >>> import jax.numpy as jnp
@@ -65,6 +66,8 @@ def numerical_gradient(f: Callable[[Any], jax.Array], x: Any, *, step: float | N
         out = _functions.scalar_output(op, f, wide)
         base = _differences.default_step(out.dtype, *map(jnp.result_type, jax.tree.leaves(wide)))
         h = _differences.steps(flat, base, step)
+        if not traced:
+            _check_steps(op, h, step)
         table = _differences.values(
             lambda moved: f(unravel(moved)), flat, _differences.by_entry(h), (-1.0, 1.0)
         )
@@ -185,6 +188,7 @@ def _probe(
                     fix="check at a point where it is defined")
         )  # fmt: skip
     h = np.asarray(_differences.steps(flat, _differences.default_step(dtype), step))
+    _check_steps("check", h, step)
     leaves = _leaves(chosen, directions)
     probes = _probes(leaves, h, key)
     table = _differences.values(of_flat, flat, probes)
@@ -200,7 +204,7 @@ def _probe(
     )
 
 
-def _leaves(tree: Any, directions: int | None) -> list["_Leaf"]:
+def _leaves(tree: Any, directions: int | None) -> list[_Leaf]:
     leaves, start = [], 0
     for path, leaf in _trees.named_leaves(tree).items():
         by_entry = directions is None and leaf.size <= BY_ENTRY
@@ -210,7 +214,7 @@ def _leaves(tree: Any, directions: int | None) -> list["_Leaf"]:
     return leaves
 
 
-def _probes(leaves: list["_Leaf"], h: np.ndarray, key: jax.Array) -> Probes:
+def _probes(leaves: list[_Leaf], h: np.ndarray, key: jax.Array) -> Probes:
     tables = []
     for leaf in leaves:
         number = np.arange(leaf.probes)
@@ -230,9 +234,7 @@ def _probes(leaves: list["_Leaf"], h: np.ndarray, key: jax.Array) -> Probes:
     return Probes(start, stop, row, step, signs)
 
 
-def _positions(
-    op: str, f: Any, args: tuple[Any, ...], argnums: Any
-) -> tuple[list[str], tuple[int, ...]]:  # fmt: skip
+def _positions(op: str, f: Any, args: tuple[Any, ...], argnums: Any) -> tuple[list[str], tuple[int, ...]]:
     named = _functions.named_arguments(op, f, args)
     _functions.concrete(op, named)
     chosen = tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
@@ -251,6 +253,14 @@ def _positions(
 def _check_step(op: str, step: Any) -> None:
     if step is not None:
         _checks.in_range(op, "step", step, 1e-300, np.inf, "(0, inf)")
+
+
+def _check_steps(op: str, h: Any, step: Any) -> None:
+    if not np.isfinite(h).all():
+        raise ValueError(
+            explain(op, "step", got=step, expected="one that is not lost in the rounding of the largest entry",
+                    fix="pass a larger step, or None")
+        )  # fmt: skip
 
 
 def _wide(tree: Any) -> Any:

@@ -62,6 +62,8 @@ def test_numerical_gradient_inside_jit_keeps_the_dtype() -> None:
     found = jax.jit(lambda x: gradcheck.numerical_gradient(cubes, x))(x)
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, 3 * x**2, rtol=1e-3)
+    lost = jax.jit(lambda x: gradcheck.numerical_gradient(cubes, x, step=1e-7))(x)
+    assert np.isnan(lost).all()
     several = jax.vmap(lambda x: gradcheck.numerical_gradient(cubes, x))(jnp.stack([x, 2 * x]))
     np.testing.assert_allclose(several[1], 12 * x**2, rtol=1e-3)
 
