@@ -258,7 +258,7 @@ def _check_step(op: str, step: Any) -> None:
 def _check_steps(op: str, h: Any, step: Any) -> None:
     if not np.isfinite(h).all():
         raise ValueError(
-            explain(op, "step", got=step, expected="one that is not lost in the rounding of the largest entry",
+            explain(op, "step", got=step, expected="one that is not lost in the rounding of an entry",
                     fix="pass a larger step, or None")
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ FUNCTION_BAD: tuple[Bad, ...] = (
     ((jnp.sum, jnp.array([1.0, jnp.nan])), {}, ValueError, "not finite"),
     ((jnp.sum, ["a"]), {}, DtypeError, "is a str; expected numbers"),
     ((jnp.sum, X), {"step": 0.0}, ValueError, r"'step' is 0.0; expected \(0, inf\)"),
-    ((jnp.sum, 1e9 * X), {"step": 1e-7}, ValueError, "lost in the rounding of the largest entry"),
+    ((jnp.sum, 1e9 * X), {"step": 1e-7}, ValueError, "lost in the rounding of an entry"),
     ((jnp.sum, X), {"step": "small"}, DtypeError, "expected a number"),
 )
 W, B, DATA = jnp.ones((3, 2)), jnp.ones(2), jnp.ones((5, 3))
