@@ -60,12 +60,12 @@ def concrete(op: str, tree: Any) -> None:
             )  # fmt: skip
 
 
-def differentiable(op: str, tree: Any) -> None:
-    """Raise unless a tree has entries, and all of them are floating."""
+def differentiable(op: str, tree: dict[str, Any]) -> None:
+    """Raise unless a tree of named arguments has entries, and all of them are floating."""
     leaves = _trees.named_leaves(tree)
     if sum(jnp.size(leaf) for leaf in leaves.values()) == 0:
         raise ValueError(
-            explain(op, ", ".join(tree) if isinstance(tree, dict) else "x", got="without any entry",
+            explain(op, ", ".join(tree), got="without any entry",
                     expected="at least one number to differentiate by", fix="pass arrays that are not empty")
         )  # fmt: skip
     for name, leaf in leaves.items():

@@ -56,8 +56,8 @@ def numerical_gradient(f: Callable[[Any], jax.Array], x: Any, *, step: float | N
     """
     op = "numerical_gradient"
     _functions.named_arguments(op, f, (x,))
-    _functions.numbers(op, x)
-    _functions.differentiable(op, x)
+    _functions.numbers(op, {"x": x})
+    _functions.differentiable(op, {"x": x})
     _check_step(op, step)
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(x))
     with contextlib.nullcontext() if traced else jax.enable_x64(True):
