@@ -1,8 +1,11 @@
 """Deep learning as pure JAX functions: a whole training run, or a sweep of them, is one compiled program."""
 
 from . import activations as activations
+from . import backprop as backprop
 from . import data as data
 from . import errors as errors
+from . import gradcheck as gradcheck
+from . import graph as graph
 from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses

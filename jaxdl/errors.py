@@ -48,6 +48,18 @@ class DivergenceError(ArithmeticError):
         self.last_good = last_good
 
 
+class GradientError(ArithmeticError):
+    """A gradient does not agree with the difference quotients of its function.
+
+    Attributes:
+        report: the `jaxdl.gradcheck.Report` that says where and by how much.
+    """
+
+    def __init__(self, message: str, *, report: Any) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def explain(op: str, argument: str, *, got: object, expected: object, fix: str) -> str:
     """Word an error: ``op: argument 'x' is <got>; expected <expected>. Fix: <fix>``."""
     return f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}"
