@@ -15,6 +15,22 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+def step(x: Array, *, at_zero: float = 0.0) -> Array:
+    return np.heaviside(x, at_zero)
+
+
+def softsign(x: Array) -> Array:
+    return x / (1 + np.abs(x))
+
+
+def swish(x: Array, *, beta: float = 1.0) -> Array:
+    return x * sigmoid(beta * x)
+
+
+def prelu(x: Array, slope: Any = 0.01) -> Array:
+    return np.maximum(x, 0) + slope * np.minimum(x, 0)
+
+
 def softmax(x: Array, where: Array | None = None) -> Array:
     out = np.zeros_like(x)
     keep = np.ones(x.shape, bool) if where is None else where

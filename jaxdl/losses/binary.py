@@ -1,10 +1,14 @@
-"""Losses of yes-or-no questions, from logits, one value per example."""
+"""Losses of yes-or-no questions, one or several to an example, from logits, one value per example."""
+
+import itertools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl import _checks
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl import _checks, _targets
+from jaxdl.errors import ShapeError, explain
+from jaxdl.losses.classification import softmax_cross_entropy
 
 
 def binary_cross_entropy(
@@ -47,26 +51,84 @@ def binary_cross_entropy(
     """
     op = "binary_cross_entropy"
     logits = _checks.floating(op, "logits", logits)
-    targets = _targets(op, _checks.array(op, "targets", targets))
+    targets = _targets.zero_to_one(op, "targets", targets)
     _checks.one_of(op, "outputs", outputs, ("mean", "sum"))
     _checks.rank_at_least(op, "logits", logits, 1, "(batch, ...)")
     _checks.same_shape(op, "logits", logits, "targets", targets)
-    valid = jnp.logical_and(targets >= 0, targets <= 1)
     y, weight = targets.astype(logits.dtype), _weight(op, positive_weight, logits)
     # Two softplus, not softplus(z) - z y: that difference loses every digit of a small loss.
     values = y * weight * jax.nn.softplus(-logits) + (1 - y) * jax.nn.softplus(logits)
-    values = values * jnp.where(valid, 1, jnp.nan).astype(logits.dtype)
+    values = values * _targets.within(targets, 0, 1, logits.dtype)
     axes = tuple(range(1, values.ndim))
     return jnp.sum(values, axis=axes) if outputs == "sum" else jnp.mean(values, axis=axes)
 
 
-def _targets(op: str, targets: jax.Array) -> jax.Array:
-    if jnp.issubdtype(targets.dtype, jnp.complexfloating):
-        raise DtypeError(
-            explain(op, "targets", got=f"of dtype {targets.dtype}", expected="booleans, integers or floats",
-                    fix="targets.real")
+def multi_label_cross_entropy(
+    logits: jax.Array, targets: jax.Array, *, groups: Sequence[int] | None = None
+) -> jax.Array:
+    """Sum over the labels of an example of the cross-entropy of each: ``sum_j L_j``.
+
+    Without `groups` each label is a yes or no and L_j its binary cross-entropy. With `groups` label j is
+    one of ``groups[j]`` classes, and L_j the softmax cross-entropy of its own stretch of the logits.
+    Targets out of range make loss and gradient of their own example NaN.
+
+    Args:
+        logits: floating array (batch, labels), or (batch, sum of groups), label by label.
+        targets: 0 or 1, or probabilities, (batch, labels); with `groups` class numbers, integers
+            (batch, labels).
+        groups: number of classes of each label, such as ``(3, 2)``, or None.
+
+    Returns:
+        Array (batch,) in nats.
+
+    Raises:
+        DtypeError: `logits` is not floating, or the dtype of `targets` does not fit.
+        ShapeError: the shapes do not fit, or the groups do not add up to the logits.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> zeros = jnp.zeros((1, 5))
+        >>> round(float(multi_label_cross_entropy(zeros, jnp.array([[1, 0, 1, 0, 0]]))[0]), 4)
+        3.4657
+        >>> round(float(multi_label_cross_entropy(zeros, jnp.array([[2, 1]]), groups=(3, 2))[0]), 4)
+        1.7918
+
+    Reference:
+        The first form equals ``torch.nn.BCEWithLogitsLoss``, summed over the labels; the second the sum of
+        one ``torch.nn.CrossEntropyLoss`` a label.
+    """
+    op = "multi_label_cross_entropy"
+    logits = _checks.floating(op, "logits", logits)
+    _checks.rank_at_least(op, "logits", logits, 2, "(batch, labels)")
+    if groups is None:
+        targets = _targets.zero_to_one(op, "targets", targets)
+        _checks.same_shape(op, "logits", logits, "targets", targets)
+        return binary_cross_entropy(logits, targets, outputs="sum")
+    ends = _ends(op, logits, groups)
+    targets = _checks.integer(op, "targets", targets)
+    if targets.shape != (*logits.shape[:-1], len(ends)):
+        raise ShapeError(
+            explain(op, "targets", got=f"of shape {targets.shape}",
+                    expected=f"{(*logits.shape[:-1], len(ends))}, one class number a group",
+                    fix="give each group its label")
         )  # fmt: skip
-    return targets.astype(jnp.int8) if targets.dtype == jnp.bool_ else targets
+    values = [
+        softmax_cross_entropy(logits[..., start:end], targets[..., j])
+        for j, (start, end) in enumerate(itertools.pairwise((0, *ends)))
+    ]
+    total = sum(values[1:], values[0])
+    return total.sum(axis=tuple(range(1, total.ndim)))
+
+
+def _ends(op: str, logits: jax.Array, groups: Sequence[int]) -> tuple[int, ...]:
+    sizes = [_checks.positive_integer(op, "groups", size) for size in groups]
+    if not sizes or sum(sizes) != logits.shape[-1]:
+        raise ShapeError(
+            explain(op, "groups", got=f"{tuple(sizes)}, {sum(sizes)} logits",
+                    expected=f"sizes that add up to {logits.shape[-1]}, the last axis of logits",
+                    fix="give each label its number of classes")
+        )  # fmt: skip
+    return tuple(itertools.accumulate(sizes))
 
 
 def _weight(op: str, weight: float | jax.Array, logits: jax.Array) -> jax.Array:
