@@ -216,8 +216,8 @@ def proximal_l1(amount: Strength, *, where: Where = is_weight) -> optax.Gradient
         names = iter(named_leaves(params))
 
         def shrunk(change: jax.Array, w: jax.Array) -> jax.Array:
-            bound = amounts.get(next(names))
-            return change if bound is None else soft_threshold(w + change, bound) - w
+            path = next(names)
+            return soft_threshold(w + change, amounts[path][1]) - w if path in amounts else change
 
         return jax.tree.map(shrunk, updates, params), state
 
@@ -228,31 +228,37 @@ def _total(
     op: str, params: Any, strength: Strength, where: Where, size: Callable[[jax.Array], jax.Array]
 ) -> jax.Array:
     _callable(op, where)
-    leaves, total = named_leaves(params), jnp.zeros(())
-    for path, amount in _assigned(op, params, strength, where).items():
+    terms = []
+    for leaf, amount in _assigned(op, params, strength, where).values():
         # Summed in float32 at least: the squares of a whole layer overflow in float16.
-        wide = leaves[path].astype(jnp.promote_types(leaves[path].dtype, jnp.float32))
-        total = total + amount.astype(wide.dtype) * jnp.sum(size(wide))
-    return total
+        wide = _wide(leaf)
+        terms.append(amount.astype(wide.dtype) * jnp.sum(size(wide)))
+    return sum(terms[1:], terms[0])
 
 
-def _assigned(op: str, params: Any, strength: Strength, where: Where) -> dict[str, jax.Array]:
-    """Return the strength of every penalised leaf, by path."""
-    chosen = [path for path, leaf in named_leaves(params).items() if where(path, leaf)]
+def _wide(x: jax.Array) -> jax.Array:
+    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
+
+
+def _assigned(
+    op: str, params: Any, strength: Strength, where: Where
+) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """Return the leaves that are penalised and their strengths, by path."""
+    leaves = named_leaves(params)
+    chosen = {path: leaf for path, leaf in leaves.items() if where(path, leaf)}
     by_path = strength if isinstance(strength, Mapping) else {"": strength}
     fits = {path: [name for name in by_path if _starts(path, name)] for path in chosen}
-    unused = set(by_path) - {name for names in fits.values() for name in names}
-    if unused or not chosen:
-        got = f"{sorted(unused)}" if chosen else f"one of {len(named_leaves(params))} arrays"
+    unused = sorted(set(by_path) - {name for names in fits.values() for name in names})
+    if unused or not any(fits.values()):
+        argument, got = ("strength", f"for {unused or 'no path'}") if chosen else ("params", "an array tree")
         raise ValueError(
-            explain(op, "strength" if chosen else "params", got=f"{got}, of which none is penalised",
-                    expected=f"the first names of paths among {chosen or sorted(named_leaves(params))}",
+            explain(op, argument, got=f"{got}, where nothing is penalised",
+                    expected=f"the first names of paths among {sorted(chosen or leaves)}",
                     fix="where=lambda path, leaf: True penalises every array")
         )  # fmt: skip
-    for path in chosen:
-        _checks.floating(op, f"params['{path}']", named_leaves(params)[path])
+    found = {path: _checks.floating(op, f"params['{path}']", leaf) for path, leaf in chosen.items()}
     longest = {path: max(names, key=len) for path, names in fits.items() if names}
-    return {path: _strength(op, "strength", by_path[name]) for path, name in longest.items()}
+    return {path: (found[path], _strength(op, "strength", by_path[name])) for path, name in longest.items()}
 
 
 def _starts(path: str, name: str) -> bool:
@@ -265,8 +271,7 @@ def _strength(op: str, argument: str, value: Any) -> jax.Array:
     if found.ndim != 0:
         raise ShapeError(explain(op, argument, got=f"of shape {found.shape}", expected="a scalar",
                                  fix="vmap over the strengths"))  # fmt: skip
-    kind = jnp.promote_types(found.dtype, jnp.float32)
-    return found.astype(kind) * _targets.within(found, 0, float("inf"), kind)
+    return _wide(found) * _targets.within(found, 0, float("inf"), _wide(found).dtype)
 
 
 def _factor(op: str, form: str, examples: int | None) -> float:

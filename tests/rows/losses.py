@@ -337,9 +337,10 @@ PARAMS = {"kernel": X, "bias": X[0]}
 PENALTY_BAD: tuple[Bad, ...] = (
     ((PARAMS, -1.0), {}, ValueError, r"'strength' is -1.0; expected \[0, inf\)"),
     ((PARAMS, X), {}, DtypeError, "expected a number"),
-    ((PARAMS, {"layers/9": 1.0}), {}, ValueError, r"\['layers/9'\], of which none is penalised"),
+    ((PARAMS, {"layers/9": 1.0}), {}, ValueError, r"for \['layers/9'\], where nothing"),
     ((PARAMS, {"bias": 1.0}), {}, ValueError, r"among \['kernel'\]"),
-    (({"bias": X}, 1.0), {}, ValueError, "one of 1 arrays, of which none is penalised"),
+    (({"bias": X}, 1.0), {}, ValueError, r"where nothing is .* among \['bias'\]"),
+    ((PARAMS, {}), {}, ValueError, "for no path"),
     (({"kernel": INTEGERS}, 1.0), {}, DtypeError, r"'params\['kernel'\]' is of dtype int32"),
     ((PARAMS, 1.0), {"form": "max"}, ValueError, "'half_mean'"),
     ((PARAMS, 1.0), {"form": "half_mean"}, DtypeError, "'examples' is None"),
