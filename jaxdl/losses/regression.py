@@ -54,7 +54,7 @@ def non_negative_squared_error(
 
     For quantities that cannot be negative, such as prices and counts: the network ends in a linear layer,
     whose outputs z are rectified here, and by `activations.relu` when it predicts. An output that is
-    negative on every example has no gradient. Negative targets, which no output can reach, make loss and
+    negative on every example has no gradient: start its bias above 0. Negative targets, which no output can reach, make loss and
     gradient of their own example NaN.
 
     Args:

@@ -1,3 +1,7 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
 from .curves import history as history
+from .graphs import activations as activations
+from .graphs import functions as functions
+from .graphs import step_and_sigmoid as step_and_sigmoid
+from .surfaces import cost_surfaces as cost_surfaces
