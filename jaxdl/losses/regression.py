@@ -54,8 +54,8 @@ def non_negative_squared_error(
 
     For quantities that cannot be negative, such as prices and counts: the network ends in a linear layer,
     whose outputs z are rectified here, and by `activations.relu` when it predicts. An output that is
-    negative on every example has no gradient: start its bias above 0. Negative targets, which no output can reach, make loss and
-    gradient of their own example NaN.
+    negative on every example has no gradient: start its bias above 0. Negative targets, which no output
+    can reach, make loss and gradient of their own example NaN.
 
     Args:
         predictions: floating array (batch, ...), outputs z before any rectifier.
