@@ -3,3 +3,4 @@
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
 from .norm import BatchNorm as BatchNorm
+from .prelu import PReLU as PReLU

@@ -2,5 +2,9 @@
 
 from .computation import graph as graph
 from .curves import history as history
+from .graphs import activations as activations
+from .graphs import functions as functions
+from .graphs import step_and_sigmoid as step_and_sigmoid
 from .slopes import descent as descent
 from .slopes import times as times
+from .surfaces import cost_surfaces as cost_surfaces
