@@ -147,3 +147,9 @@ def tangent_solve(linear: Any, target: jax.Array) -> jax.Array:
 def failed(v: jax.Array) -> jax.Array:
     """Return the status of a closed form: converged, or not finite."""
     return jnp.where(jnp.isfinite(v).all(), descent.CONVERGED, descent.NOT_FINITE).astype(jnp.int32)
+
+
+def proven(status: jax.Array, proof: jax.Array) -> jax.Array:
+    """Put the proof that there is no optimum, where there is one, in place of how a descent ended."""
+    sane = (status == descent.CONVERGED) | (status == descent.OUT_OF_STEPS)
+    return jnp.where(sane & (proof >= 0), proof, status)

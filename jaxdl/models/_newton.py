@@ -28,16 +28,16 @@ def minimise(
     cost: Cost,
     hessian: Callable[[jax.Array], jax.Array],
     start: jax.Array,
-    hopeless: Callable[[jax.Array], jax.Array],
+    hopeless: Callable[[jax.Array, jax.Array], jax.Array],
     *,
     tolerance: Any,
     max_steps: int,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the minimum of a convex cost of a flat vector, differentiable, with status and steps.
 
-    ``hopeless(v)`` is a status that proves at v that there is no minimum, or -1. The loop ends when a step
-    is below `tolerance`, as a share of the largest coefficient, or when the cost has been flat to rounding
-    for a few more steps, which polish the result.
+    ``hopeless(v, step)``, after a step to v, is a status that proves there is no minimum, or -1. The loop
+    ends when a step is below `tolerance`, as a share of the largest coefficient, or when the cost has been
+    flat to rounding for a few more steps, which polish the result.
     """
     gradient = jax.grad(cost)
 
@@ -50,13 +50,15 @@ def minimise(
         small = jnp.max(jnp.abs(step)) <= tolerance * jnp.max(jnp.abs(moved))
         quiet = carry.quiet + flat
         status = jnp.where(small | (quiet >= POLISH), descent.CONVERGED, RUNNING)
-        proof = hopeless(moved)
+        proof = hopeless(moved, step)
         status = jnp.where(proof >= 0, proof, status)
         status = jnp.where(jnp.isfinite(moved).all(), status, descent.NOT_FINITE)
         return _Carry(moved, carry.steps + 1, quiet, status.astype(jnp.int32))
 
     def solve(_: Any, start: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        begin = _Carry(start, jnp.int32(0), jnp.int32(0), hopeless(start).astype(jnp.int32))
+        begin = _Carry(
+            start, jnp.int32(0), jnp.int32(0), hopeless(start, jnp.zeros_like(start)).astype(jnp.int32)
+        )
         end = lax.while_loop(lambda c: (c.status == RUNNING) & (c.steps < max_steps), advance, begin)
         status = jnp.where(end.status == RUNNING, descent.OUT_OF_STEPS, end.status)
         # As floats: custom_root knows no derivative of an integer beside the root.
@@ -85,3 +87,15 @@ def _searched(cost: Cost, v: jax.Array, step: jax.Array, slope: jax.Array) -> tu
 
     size, _ = lax.while_loop(too_far, lambda c: (c[0] / 2, c[1] + 1), (jnp.ones((), v.dtype), jnp.int32(0)))
     return size, before
+
+
+def separable(ahead: jax.Array, moved: jax.Array, there: jax.Array) -> jax.Array:
+    """Tell whether nothing holds the weights: every example is right, or a Newton step harms none.
+
+    `ahead` is by how much the logit of the right class leads, `moved` what the step adds to that, `there`
+    what counts. The cost then falls for ever along the weights, or along the step, which keeps its length
+    of about 1 where the step towards an optimum shrinks.
+    """
+    low = jnp.min(jnp.where(there, moved, jnp.inf))
+    high = jnp.max(jnp.where(there, moved, -jnp.inf))
+    return jnp.all((ahead > 0) | ~there) | ((low >= -1e-3 * high) & (high > 0.3))

@@ -31,8 +31,8 @@ def fit(
 
     ``"newton"`` is iteratively reweighted least squares with a line search, on features standardised
     inside; ``"descent"`` is batch gradient descent on the features as they are: scale them first.
-    Where a hyperplane separates the classes and there is no penalty, no optimum exists: the fit stops at a
-    hyperplane that separates them, and its status says so.
+    Where a hyperplane separates the classes, examples on it aside, and there is no penalty, no optimum
+    exists: Newton stops there, and the status says so. The descent sees it where no example is aside.
 
     Args:
         inputs: (examples, features).
@@ -117,21 +117,22 @@ def _fitted(x: jax.Array, y: jax.Array, w: jax.Array, l2: Any, **settings: Any) 
         curvature = parts.weights * jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
         return (parts.matrix.T * curvature) @ parts.matrix + jnp.diag(parts.ridge)
 
-    def hopeless(v: jax.Array) -> jax.Array:
-        return _no_optimum(parts.matrix @ v, y, parts.weights, l2)
+    def hopeless(v: jax.Array, step: jax.Array) -> jax.Array:
+        return _no_optimum(parts.matrix @ v, parts.matrix @ step, y, parts.weights, l2)
 
     start = jnp.zeros(parts.matrix.shape[1], x.dtype)
     v, status, steps = _newton.minimise(cost, hessian, start, hopeless, **settings)
     return LinearModel(*parts.restore(v), status, steps)
 
 
-def _no_optimum(z: jax.Array, y: jax.Array, weights: jax.Array, l2: Any) -> jax.Array:
+def _no_optimum(z: jax.Array, step: jax.Array, y: jax.Array, weights: jax.Array, l2: Any) -> jax.Array:
     """Return the status that proves there is no finite optimum, or -1."""
     present = weights > 0
     alone = (jnp.where(present, y, 0) == 0).all() | (jnp.where(present, y, 1) == 1).all()
-    right = ((y == 1) & (z > 0)) | ((y == 0) & (z < 0)) | ~present
-    status = jnp.where(right.all() & (jnp.asarray(l2) == 0), descent.SEPARABLE, -1)
-    return jnp.where(alone, descent.ONE_CLASS, status)
+    # A target between 0 and 1 holds its logit finite on either side.
+    ahead, moved = (jnp.where(y == 1, a, jnp.where(y == 0, -a, -jnp.abs(a))) for a in (z, step))
+    separable = _newton.separable(ahead, moved, present) & (jnp.asarray(l2) == 0)
+    return jnp.where(alone, descent.ONE_CLASS, jnp.where(separable, descent.SEPARABLE, -1))
 
 
 @partial(jax.jit, static_argnames="max_steps")
@@ -143,6 +144,6 @@ def _descended(x: jax.Array, y: jax.Array, w: jax.Array, l2: Any, **settings: An
     start = {"kernel": jnp.zeros(x.shape[1], x.dtype), "bias": jnp.zeros((), x.dtype)}
     end = descent.descend(cost, start, **settings)
     kernel, bias = end.params["kernel"], end.params["bias"]
-    proof = _no_optimum(x @ kernel + bias, y, w, l2)
-    sane = (end.status == descent.CONVERGED) | (end.status == descent.OUT_OF_STEPS)
-    return LinearModel(kernel, bias, jnp.where(sane & (proof >= 0), proof, end.status), end.steps)
+    z = x @ kernel + bias
+    proof = _no_optimum(z, jnp.zeros_like(z), y, w, l2)
+    return LinearModel(kernel, bias, _linear.proven(end.status, proof), end.steps)

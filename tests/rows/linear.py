@@ -8,7 +8,7 @@ import optax
 
 from jaxdl import descent, features
 from jaxdl.errors import DtypeError, FormatError, ShapeError
-from jaxdl.models import linear_regression, logistic_regression
+from jaxdl.models import linear_regression, logistic_regression, perceptron, softmax_regression
 from rows import linear_oracles as oracles
 from rows.common import Bad, Call, Op, normal
 
@@ -113,6 +113,43 @@ CALLS: tuple[Call, ...] = (
             ((np.ones(4), Y), {}, ValueError, "at least two different values"),
             ((Y, NAN), {}, FormatError, "not finite"),
             ((Y, Y), {"weights": np.eye(4)[0]}, ValueError, "at least two different values"),
+        ),
+    ),
+    (
+        "models.perceptron.fit", perceptron.fit,
+        (
+            *(bad for bad in FIT_BAD if not bad[1].keys() & {"l2", "tolerance", "max_steps"}),
+            ((X, LABELS * 2), {}, FormatError, "from 0 to 2; expected 0 and 1"),
+            ((X, np.ones((4, 2))), {}, ShapeError, "vmap it over the labels"),
+            ((X, LABELS), {"learning_rate": 0}, ValueError, "'learning_rate' is 0"),
+            ((X, LABELS), {"max_epochs": 0}, ValueError, "'max_epochs' is 0"),
+            ((X, LABELS), {"on_boundary": "class_1"}, ValueError, "'mistake', 'class_0'"),
+        ),
+    ),
+    (
+        "models.perceptron.gate", perceptron.gate,
+        tuple(((name,), {}, ValueError, "'AND', 'NAND', 'OR'") for name in ("XOR", "and", 1)),
+    ),
+    (
+        "models.perceptron.xor", perceptron.xor,
+        (
+            ((np.ones(2),), {}, ShapeError, r"expected \(batch, 2\)"),
+            ((np.ones((4, 3)),), {}, ShapeError, r"expected \(batch, 2\)"),
+            (([[0, 1]],), {}, DtypeError, "is a list"),
+        ),
+    ),
+    (
+        "models.softmax_regression.fit", softmax_regression.fit,
+        (
+            *((args if args[-1].dtype != np.float32 or len(args[-1]) != 4 or np.isnan(args[-1]).any()
+               else (args[0], LABELS), *rest) for args, *rest in FIT_BAD),
+            ((X, Y), {}, DtypeError, "'targets' is of dtype float32"),
+            ((X, np.eye(4, dtype=int)), {}, ShapeError, "of one-hot rows"),
+            ((X, LABELS - 1), {"classes": 2}, FormatError, r"from -1 to 0; expected class numbers in \[0, 2\)"),
+            ((X, LABELS), {"classes": 1}, ValueError, "'classes' is 1"),
+            ((X, LABELS + 2), {"classes": 3}, FormatError, "from 2 to 3"),
+            ((X, LABELS), {"method": "lbfgs"}, ValueError, "'newton', 'descent'"),
+            ((X, LABELS), {"learning_rate": -1.0}, ValueError, "'learning_rate'"),
         ),
     ),
     (
