@@ -1,4 +1,4 @@
-"""The scalings: scikit-learn's, the printed formulas, fitted on train and applied to test, constant columns."""
+"""The scalings: scikit-learn's, the printed formulas, fitted on train, applied to test, constant columns."""
 
 from typing import Any
 
@@ -45,7 +45,6 @@ def test_mean_normalisation_is_the_printed_formula() -> None:
         (-100, 3),
         (99.99, 2),
         (1000, 4),
-        (1e15, 16),
         (1e20, 21),
     ],
 )

@@ -42,7 +42,13 @@ class LinearModel:
                 explain("LinearModel", "inputs", got=f"of shape {x.shape}",
                         expected=f"(batch, {self.kernel.shape[0]})", fix="pass the features of the fit")
             )  # fmt: skip
-        return x @ self.kernel + self.bias
+        return affine(x, self.kernel, self.bias)
+
+
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Return ``x . kernel + bias``, (batch,) or (batch, outputs)."""
+    z = x @ kernel
+    return z + jnp.broadcast_to(bias, z.shape)
 
 
 def numbers(op: str, name: str, value: Any) -> jax.Array:
@@ -120,14 +126,14 @@ def design(inputs: jax.Array, weights: jax.Array, l2: Any) -> Design:
     share = weights / total
     fixed, portion = lax.stop_gradient((inputs, share))
     mean = portion @ fixed
-    centred = fixed - mean
+    centred = fixed - mean[None]
     # In two passes, so that a large mean does not drown the deviations.
     mean = mean + portion @ centred
-    scale = jnp.sqrt(portion @ jnp.square(fixed - mean))
+    scale = jnp.sqrt(portion @ jnp.square(fixed - mean[None]))
     largest = jnp.max(jnp.where(portion[:, None] > 0, jnp.abs(fixed), 0), axis=0)
     constant = scale <= 10 * jnp.finfo(inputs.dtype).eps * largest
     scale = jnp.where(constant, 1, scale)
-    columns = jnp.where(constant, 0, (inputs - mean) / scale)
+    columns = jnp.where(constant[None], 0, (inputs - mean[None]) / scale[None])
     matrix = jnp.concatenate([columns, jnp.ones((len(inputs), 1), inputs.dtype)], axis=1)
     ridge = jnp.append(jnp.asarray(l2, inputs.dtype) / (total * jnp.square(scale)), 0)
     return Design(matrix, mean, scale, ridge, share)

@@ -69,10 +69,12 @@ def minimise(
 
 
 def _solved(matrix: jax.Array, target: jax.Array) -> jax.Array:
+    diagonal = jnp.diag(matrix)
+    scale = jax.lax.rsqrt(jnp.where(diagonal > 0, diagonal, 1))
     # A trace of damping keeps a singular matrix solvable; the optimum, where the target is 0, stays.
-    damping = 8 * jnp.finfo(matrix.dtype).eps * math.sqrt(len(target)) * jnp.max(jnp.diag(matrix))
-    factor = jax.scipy.linalg.cho_factor(matrix + damping * jnp.eye(len(target), dtype=matrix.dtype))
-    return jax.scipy.linalg.cho_solve(factor, target)
+    damping = 8 * jnp.finfo(matrix.dtype).eps * math.sqrt(len(target))
+    scaled = scale[:, None] * matrix * scale[None] + damping * jnp.eye(len(target), dtype=matrix.dtype)
+    return scale * jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(scaled), scale * target)
 
 
 def _searched(cost: Cost, v: jax.Array, step: jax.Array, slope: jax.Array) -> tuple[jax.Array, jax.Array]:

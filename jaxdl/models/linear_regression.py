@@ -74,7 +74,8 @@ def fit(
 def _solved(x: jax.Array, y: jax.Array, w: jax.Array, l2: Any) -> LinearModel:
     parts = _linear.design(x, w, l2)
     level = lax.stop_gradient(parts.weights @ y)  # kept out of the solve, for accuracy
-    v = _solve(parts, y - level) if y.ndim == 1 else jax.vmap(_solve, (None, 1), 1)(parts, y - level)
+    rest = y - jnp.broadcast_to(level, y.shape)
+    v = _solve(parts, rest) if y.ndim == 1 else jax.vmap(_solve, (None, 1), 1)(parts, rest)
     kernel, bias = parts.restore(v)
     return LinearModel(kernel, bias + level, _linear.failed(v), jnp.int32(0))
 
@@ -99,7 +100,7 @@ def _solve(parts: Design, y: jax.Array) -> jax.Array:
 @partial(jax.jit, static_argnames="max_steps")
 def _descended(x: jax.Array, y: jax.Array, w: jax.Array, l2: Any, **settings: Any) -> LinearModel:
     def cost(params: dict[str, jax.Array]) -> jax.Array:
-        errors = jnp.square(x @ params["kernel"] + params["bias"] - y).reshape(len(y), -1)
+        errors = jnp.square(_linear.affine(x, params["kernel"], params["bias"]) - y).reshape(len(y), -1)
         half = w @ jnp.sum(errors, axis=1) / (2 * jnp.sum(w))
         return half + _linear.half_penalty(params["kernel"], l2, w)
 

@@ -115,7 +115,7 @@ def _fitted(x: jax.Array, y: jax.Array, w: jax.Array, l2: Any, **settings: Any) 
     def hessian(v: jax.Array) -> jax.Array:
         z = parts.matrix @ v
         curvature = parts.weights * jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
-        return (parts.matrix.T * curvature) @ parts.matrix + jnp.diag(parts.ridge)
+        return (parts.matrix.T * curvature[None]) @ parts.matrix + jnp.diag(parts.ridge)
 
     def hopeless(v: jax.Array, step: jax.Array) -> jax.Array:
         return _no_optimum(parts.matrix @ v, parts.matrix @ step, y, parts.weights, l2)

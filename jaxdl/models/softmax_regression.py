@@ -107,14 +107,14 @@ def _fitted(
 
     def cost(v: jax.Array) -> jax.Array:
         data = parts.weights @ losses.softmax_cross_entropy(logits(v), y)
-        return data + jnp.sum(parts.ridge * jnp.square(v.reshape(classes, width))) / 2
+        return data + jnp.sum(parts.ridge[None] * jnp.square(v.reshape(classes, width))) / 2
 
     def hessian(v: jax.Array) -> jax.Array:
         """Blocks of classes k, l: ``X^T diag(w p_k (delta_kl - p_l)) X``, the first term on the diagonal."""
         p, rows = jax.nn.softmax(logits(v)), parts.matrix[:, None, :]
         flat = (jnp.sqrt(parts.weights)[:, None, None] * p[:, :, None] * rows).reshape(len(x), -1)
         own = (parts.weights[:, None, None] * p[:, :, None] * rows).reshape(len(x), -1).T @ parts.matrix
-        own = own.reshape(classes, width, width) + jnp.diag(parts.ridge)
+        own = own.reshape(classes, width, width) + jnp.diag(parts.ridge)[None]
         # The mean over classes has no curvature of its own: pinned, it stays 0.
         pinned = jnp.kron(jnp.full((classes, classes), 1 / classes, x.dtype), jnp.eye(width, dtype=x.dtype))
         return jax.scipy.linalg.block_diag(*own) + pinned - flat.T @ flat
@@ -127,12 +127,12 @@ def _fitted(
         cost, hessian, start, hopeless, tolerance=tolerance, max_steps=max_steps
     )
     v = v.reshape(classes, width)
-    return LinearModel(*parts.restore((v - jnp.mean(v, axis=0)).T), status, steps)
+    return LinearModel(*parts.restore((v - jnp.mean(v, axis=0, keepdims=True)).T), status, steps)
 
 
 def _no_optimum(z: jax.Array, step: jax.Array, y: jax.Array, weights: jax.Array, l2: Any) -> jax.Array:
     """Return the status that proves there is no finite optimum, or -1."""
-    own = jnp.arange(z.shape[1]) == y[:, None]
+    own = jnp.arange(z.shape[1])[None] == y[:, None]
     absent = ~jnp.any(own & (weights > 0)[:, None], axis=0)
     there = ~own & (weights > 0)[:, None]
     ahead, moved = (jnp.sum(jnp.where(own, a, 0), axis=1, keepdims=True) - a for a in (z, step))
@@ -153,12 +153,12 @@ def _descended(
     classes: int,
 ) -> LinearModel:
     def cost(params: dict[str, jax.Array]) -> jax.Array:
-        values = losses.softmax_cross_entropy(x @ params["kernel"] + params["bias"], y)
+        values = losses.softmax_cross_entropy(_linear.affine(x, params["kernel"], params["bias"]), y)
         return w @ values / jnp.sum(w) + _linear.half_penalty(params["kernel"], l2, w)
 
     start = {"kernel": jnp.zeros((x.shape[1], classes), x.dtype), "bias": jnp.zeros(classes, x.dtype)}
     end = descent.descend(cost, start, learning_rate=rate, tolerance=tolerance, max_steps=max_steps)
     kernel, bias = end.params["kernel"], end.params["bias"]
-    z = x @ kernel + bias
+    z = _linear.affine(x, kernel, bias)
     proof = _no_optimum(z, jnp.zeros_like(z), y, w, l2)
     return LinearModel(kernel, bias, _linear.proven(end.status, proof), end.steps)

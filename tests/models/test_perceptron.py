@@ -71,7 +71,9 @@ def test_many_gates_at_once_and_nonsense_is_nan() -> None:
 def test_a_small_network_learns_xor() -> None:
     config = MLPConfig(sizes=(2, 8, 2), activation="relu")
     network = net.functional(lambda rngs: MLP(config, rngs=rngs))
-    data = Dataset(np.tile(INPUTS, (2, 1)).astype(np.float32), np.tile(np.array(XOR, np.int32), 2))
+    data = Dataset(
+        np.tile(INPUTS, (2, 1)).astype(np.float32), np.tile(np.array(XOR, np.int32), 2), ("0", "1")
+    )
     fitted = train.fit(
         network, data, loss=losses.softmax_cross_entropy, optimizer=lambda hyper: optim.adam(0.05),
         epochs=200, batch_size=8, seed=0, progress="off",
