@@ -3,7 +3,7 @@
 The perceptron rule learns the three gates in 6 to 9 epochs and never XOR; two layers of set gates are XOR,
 and a network of 2-8-2 units learns it.
 
-Run by `python examples/gates.py [--out out/gates]`; it takes TIME seconds on 2 cores.
+Run by `python examples/gates.py [--out out/gates]`; it takes 6 seconds on 2 cores.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def main() -> int:
     print(f"XOR by a trained network of {'-'.join(map(str, CONFIG.sizes))} units: {answers.tolist()}")
     right &= answers.tolist() == TABLES["XOR"]
     panels += [
-        ("XOR = AND(NAND, OR), two layers that were set", perceptron.xor, TABLES["XOR"]),
+        ("XOR = AND(NAND, OR), two set layers", perceptron.xor, TABLES["XOR"]),
         ("XOR, a network that learnt", network.predict, TABLES["XOR"]),
     ]
     draw(options.out / "gates.png", panels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def boundary(
     labels = (
         [f"class {i}" for i in range(max(answers.max(), targets.max()) + 1)] if classes is None else classes
     )
-    drawn = _figure.figure(1, panel_size=(5.2, 4.4)) if axes is None else axes.get_figure(root=True)
+    drawn = _figure.figure(1, panel_size=(5.2, 4.4)) if axes is None else cast("Figure", axes.figure)
     axes = drawn.axes[0] if axes is None else axes
     levels = np.arange(len(labels) + 1) - 0.5
     colours = [f"C{i % 10}" for i in range(len(labels))]
@@ -71,7 +71,15 @@ def boundary(
         axes.contour(*mesh, regions, levels=levels[1:-1], colors="0.3", linewidths=1)
     for number, label in enumerate(labels):
         chosen = inputs[targets == number]
-        axes.scatter(*chosen.T, s=18, color=colours[number], edgecolors="white", linewidths=0.4, label=label)
+        axes.scatter(
+            chosen[:, 0],
+            chosen[:, 1],
+            s=18,
+            color=colours[number],
+            edgecolors="white",
+            linewidths=0.4,
+            label=label,
+        )
     axes.set(xlabel=names[0], ylabel=names[1], title=title or "")
     axes.legend()
     _figure.save(drawn, path)
@@ -111,7 +119,7 @@ def _answers(model: Callable[[Any], Any], grid: np.ndarray) -> np.ndarray:
         )  # fmt: skip
     if not np.isfinite(outputs).all():
         raise FormatError(explain("plot.boundary", "model", got="a function that answers NaN",
-                                  expected="finite answers", fix="look at the status of the fit"))  # fmt: skip
+                                  expected="finite answers", fix="see the status of the fit"))  # fmt: skip
     if outputs.ndim == 2 and outputs.shape[1] > 1:
         return outputs.argmax(axis=1)
     return (outputs.reshape(-1) > 0).astype(int)
