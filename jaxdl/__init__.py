@@ -3,7 +3,9 @@
 from . import activations as activations
 from . import backprop as backprop
 from . import data as data
+from . import descent as descent
 from . import errors as errors
+from . import features as features
 from . import gradcheck as gradcheck
 from . import graph as graph
 from . import initializers as initializers

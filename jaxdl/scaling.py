@@ -30,15 +30,23 @@ class Scaling:
 
     def __call__(self, x: Any) -> jax.Array:
         """Scale `x` (batch, ...), of any numeric dtype, to float32 of the same shape."""
-        x = _checks.array("Scaling", "x", x).astype(jnp.float32)
+        x, offset, factor = self._fitted("x", x)
+        return (x - offset) * factor
+
+    def undo(self, scaled: Any) -> jax.Array:
+        """Return ``scaled / factor + offset`` (batch, ...); constant features become their constant."""
+        scaled, offset, factor = self._fitted("scaled", scaled)
+        return jnp.where(factor == 0, 0, scaled / jnp.where(factor == 0, 1, factor)) + offset
+
+    def _fitted(self, name: str, x: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        x = _checks.array("Scaling", name, x).astype(jnp.float32)
         shape = jnp.shape(self.factor)
         if x.shape[x.ndim - len(shape) :] != shape:
             raise ShapeError(
-                explain("Scaling", "x", got=f"of shape {x.shape}", expected=f"features of shape {shape}",
+                explain("Scaling", name, got=f"of shape {x.shape}", expected=f"features of shape {shape}",
                         fix="fit the scaling on data of the same features")
             )  # fmt: skip
-        offset, factor = (jnp.broadcast_to(part, x.shape) for part in (self.offset, self.factor))
-        return (x - offset) * factor
+        return x, jnp.broadcast_to(self.offset, x.shape), jnp.broadcast_to(self.factor, x.shape)
 
 
 def pixels(*, highest: float = 255.0) -> Scaling:
@@ -84,29 +92,138 @@ def z_score(inputs: Any) -> Scaling:
     Reference:
         Equals ``sklearn.preprocessing.StandardScaler``.
     """
+    values = _training("z_score", inputs)
+    mean, std = values.mean(axis=0), values.std(axis=0)
+    return _inverse_of("z_score", mean, std, constant=std <= 1e-12 * np.maximum(np.abs(mean), 1e-300))
+
+
+def mean_normalisation(inputs: Any) -> Scaling:
+    """Scale each feature to mean 0 and range 1: ``(x - mean) / (max - min)``.
+
+    A constant feature becomes exactly 0; nothing is divided by zero.
+
+    Args:
+        inputs: training inputs (examples, ...), read in float64.
+
+    Returns:
+        The `Scaling`, to be applied to training and test inputs alike.
+
+    Raises:
+        DtypeError: not numbers.
+        ShapeError: no example.
+        FormatError: inputs that are not finite, or whose scale does not fit float32.
+
+    Example:
+        >>> mean_normalisation(np.array([[1.0], [2.0], [3.0]]))(np.array([[1.0], [2.5]])).tolist()
+        [[-0.5], [0.25]]
+    """
+    values = _training("mean_normalisation", inputs)
+    spread = values.max(axis=0) - values.min(axis=0)
+    return _inverse_of("mean_normalisation", values.mean(axis=0), spread, constant=spread == 0)
+
+
+def min_max(inputs: Any, *, low: float = 0.0, high: float = 1.0) -> Scaling:
+    """Scale each feature to a new range: ``(x - min) / (max - min) * (high - low) + low``.
+
+    A constant feature becomes `low`, and is not stretched. Test inputs may leave the range.
+
+    Args:
+        inputs: training inputs (examples, ...), read in float64.
+        low: what the least training value becomes.
+        high: what the greatest becomes, above `low`.
+
+    Returns:
+        The `Scaling`, to be applied to training and test inputs alike.
+
+    Raises:
+        DtypeError: not numbers.
+        ShapeError: no example.
+        FormatError: inputs that are not finite, or whose scale does not fit float32.
+        ValueError: `low` is not below `high`, or not finite.
+
+    Example:
+        >>> min_max(np.array([[2.0], [4.0]]), low=-1.0)(np.array([[2.0], [3.0], [4.0]])).tolist()
+        [[-1.0], [0.0], [1.0]]
+
+    Reference:
+        Equals ``sklearn.preprocessing.MinMaxScaler(feature_range=(low, high))``.
+    """
+    _checks.in_range("min_max", "low", low, -1e30, 1e30, "(-1e30, 1e30)")
+    _checks.in_range("min_max", "high", high, np.nextafter(low, np.inf), 1e30, f"({low}, 1e30)")
+    values = _training("min_max", inputs)
+    least, spread = values.min(axis=0), values.max(axis=0) - values.min(axis=0)
+    step = np.where(spread == 0, 1.0, spread) / (high - low)
+    return _inverse_of("min_max", least - low * step, step, constant=np.zeros_like(spread, bool))
+
+
+def decimal(inputs: Any) -> Scaling:
+    """Move the decimal point of each feature: ``x / 10^j``, the smallest j >= 0 with every ``|x| < 1``.
+
+    Powers are compared exactly, not through a floating logarithm: a largest value of 100 has j = 3. Features
+    below 1 already stay as they are.
+
+    Args:
+        inputs: training inputs (examples, ...), read in float32, in which they are scaled.
+
+    Returns:
+        The `Scaling`, to be applied to training and test inputs alike.
+
+    Raises:
+        DtypeError: not numbers.
+        ShapeError: no example.
+        FormatError: inputs that are not finite in float32.
+
+    Example:
+        >>> decimal(np.array([[99.0, 100.0], [-1.0, 0.5]])).factor.round(6).tolist()
+        [0.009999999776482582, 0.0010000000474974513]
+    """
+    values = _training("decimal", inputs)
+    largest = np.abs(values).max(axis=0)
+    if np.max(largest) > np.finfo(np.float32).max:
+        raise FormatError(explain("decimal", "inputs", got="too large for float32", expected="below 3e38",
+                                  fix="change the unit first"))  # fmt: skip
+    factor = np.array([_point(value) for value in largest.astype(np.float32).ravel()], np.float32).reshape(
+        largest.shape
+    )
+    return Scaling(jnp.zeros_like(jnp.asarray(factor)), jnp.asarray(factor))
+
+
+def _point(largest: np.float32) -> np.float32:
+    places = 0
+    while float(largest) >= 10**places:  # Python compares a float and a whole number exactly
+        places += 1
+    factor = np.float32(10.0**-places)
+    # The power itself is rounded: 999.99994 times float32(0.001) would be 1.
+    return factor if largest * factor < 1 else np.nextafter(factor, np.float32(0))
+
+
+def _training(op: str, inputs: Any) -> np.ndarray:
     values = np.asarray(inputs)
     if values.dtype.kind not in "biuf":
         raise DtypeError(
-            explain("z_score", "inputs", got=f"of dtype {values.dtype}", expected="real numbers",
+            explain(op, "inputs", got=f"of dtype {values.dtype}", expected="real numbers",
                     fix="encode them as numbers first")
         )  # fmt: skip
     values = values.astype(np.float64)
     if values.ndim < 1 or len(values) == 0:
         raise ShapeError(
-            explain("z_score", "inputs", got=f"of shape {values.shape}",
+            explain(op, "inputs", got=f"of shape {values.shape}",
                     expected="(examples, ...) with at least one example", fix="pass training inputs")
         )  # fmt: skip
     if not np.isfinite(values).all():
         raise FormatError(
-            explain("z_score", "inputs", got="not finite", expected="finite numbers",
+            explain(op, "inputs", got="not finite", expected="finite numbers",
                     fix="drop or fill in those rows")
         )  # fmt: skip
-    mean, std = values.mean(axis=0), values.std(axis=0)
-    constant = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
-    factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, std))
-    if np.max(np.abs([mean, factor])) > np.finfo(np.float32).max:
+    return values
+
+
+def _inverse_of(op: str, offset: np.ndarray, spread: np.ndarray, *, constant: np.ndarray) -> Scaling:
+    """Return the scaling ``(x - offset) / spread``, 0 where the feature is constant."""
+    factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
+    if np.max(np.abs([offset, factor])) > np.finfo(np.float32).max:
         raise FormatError(
-            explain("z_score", "inputs", got="too large or too narrow for float32",
-                    expected="means and 1 / standard deviations below 3e38", fix="change the unit first")
+            explain(op, "inputs", got="too large or too narrow for float32",
+                    expected="offsets and factors below 3e38", fix="change the unit first")
         )  # fmt: skip
-    return Scaling(jnp.asarray(mean, jnp.float32), jnp.asarray(factor, jnp.float32))
+    return Scaling(jnp.asarray(offset, jnp.float32), jnp.asarray(factor, jnp.float32))

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from bench import logistic as logistic_workload
 from bench.mlp import SIZES, Problem
 
-ONE = np.float32(1)
+ZERO, ONE = np.float32(0), np.float32(1)
 SCALE = np.float32(1 / 255)
 
 
@@ -182,3 +183,50 @@ class MLP:
 
 
 mlp = MLP
+
+
+class Logistic:
+    """Logistic regression; a column of ones carries the bias, and every output is preallocated."""
+
+    compile_s = None
+
+    def __init__(self, problem: logistic_workload.Problem) -> None:
+        self._problem = problem
+        self._inputs = np.concatenate([problem.inputs, np.ones((len(problem.inputs), 1), np.float32)], 1)
+        self._rng = np.random.default_rng(0)
+        self._batch = np.empty((problem.batch, self._inputs.shape[1]), np.float32)
+        self._targets = np.empty(problem.batch, np.float32)
+        self._logits, self._work = np.empty((2, problem.batch), np.float32)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._weights = np.zeros(self._inputs.shape[1], np.float32)
+        self._gradient = np.empty_like(self._weights)
+
+    def _follow(self, order: np.ndarray) -> list[float]:
+        x, y, z, work = self._batch, self._targets, self._logits, self._work
+        weights, gradient, losses = self._weights, self._gradient, []
+        rate = np.float32(self._problem.learning_rate / self._problem.batch)
+        for index in order:
+            self._inputs.take(index, 0, x, "clip")
+            self._problem.targets.take(index, 0, y, "clip")
+            np.matmul(x, weights, z)
+            np.logaddexp(ZERO, z, work)
+            losses.append(float((work.sum() - np.vdot(y, z)) / len(z)))
+            _sigmoid(z, work)
+            np.subtract(work, y, work)
+            np.multiply(work, rate, work)
+            np.matmul(work, x, gradient)
+            np.subtract(weights, gradient, weights)
+        return losses
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        self._reset()
+        return np.array(self._follow(order))
+
+    def epoch(self) -> None:
+        order = self._rng.permutation(len(self._inputs))
+        self._follow(order.reshape(-1, self._problem.batch))
+
+
+logistic = Logistic

@@ -1,8 +1,10 @@
 """scikit-learn's MLPClassifier, which knows only the cross-entropy loss."""
 
 import numpy as np
+from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
+from bench import logistic as logistic_workload
 from bench.mlp import SIZES, Problem
 
 
@@ -52,3 +54,40 @@ class MLP:
 
 
 mlp = MLP
+
+
+class Logistic:
+    """SGDClassifier, which takes single examples only."""
+
+    compile_s = None
+
+    def __init__(self, problem: logistic_workload.Problem) -> None:
+        if problem.batch != 1:
+            raise ValueError(f"SGDClassifier has no batches of {problem.batch}")
+        self._problem = problem
+        self._targets = problem.targets.astype(int)
+        self._reset(shuffle=True)
+
+    def _reset(self, shuffle: bool) -> None:
+        rate = self._problem.learning_rate
+        self._classifier = SGDClassifier(
+            loss="log_loss", alpha=0.0, learning_rate="constant", eta0=rate, random_state=0, shuffle=shuffle
+        )
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        self._reset(shuffle=False)
+        losses = [float(np.log(2))]
+        for index in order[:, 0]:
+            rows = slice(index, index + 1)
+            self._classifier.partial_fit(self._problem.inputs[rows], self._targets[rows], classes=(0, 1))
+            z = self._classifier.decision_function(self._problem.inputs[order[len(losses) % len(order)]])[0]
+            y = self._targets[order[len(losses) % len(order), 0]]
+            losses.append(float(np.logaddexp(0, z) - y * z))
+        self._reset(shuffle=True)
+        return np.array(losses[:-1])
+
+    def epoch(self) -> None:
+        self._classifier.partial_fit(self._problem.inputs, self._targets, classes=(0, 1))
+
+
+logistic = Logistic

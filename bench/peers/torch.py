@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch.nn import Linear, ModuleList
-from torch.nn.functional import cross_entropy, mse_loss, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot
 
+from bench import logistic as logistic_workload
 from bench.mlp import SIZES, Problem
 
 
@@ -60,3 +61,43 @@ class MLP:
 
 
 mlp = MLP
+
+
+class Logistic:
+    """Logistic regression: one Linear, the fused loss and the fused SGD."""
+
+    compile_s = None
+
+    def __init__(self, problem: logistic_workload.Problem) -> None:
+        self._problem = problem
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._inputs = torch.from_numpy(problem.inputs).to(self._device)
+        self._targets = torch.from_numpy(problem.targets).to(self._device)
+        self._layer = Linear(problem.inputs.shape[1], 1).to(self._device)
+        self._optimizer = torch.optim.SGD(self._layer.parameters(), lr=problem.learning_rate, fused=True)
+
+    def _follow(self, order: torch.Tensor) -> list[torch.Tensor]:
+        losses = []
+        for index in order.unbind():
+            logits = self._layer(self._inputs.index_select(0, index))[:, 0]
+            loss = binary_cross_entropy_with_logits(logits, self._targets.index_select(0, index))
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            losses.append(loss.detach())
+        return losses
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            for parameter in self._layer.parameters():
+                parameter.zero_()
+        return torch.stack(self._follow(torch.from_numpy(order).to(self._device))).cpu().numpy()
+
+    def epoch(self) -> None:
+        order = torch.randperm(len(self._targets), device=self._device)
+        self._follow(order.view(-1, self._problem.batch))
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+
+
+logistic = Logistic

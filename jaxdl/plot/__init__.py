@@ -1,5 +1,6 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
+from .boundaries import boundary as boundary
 from .computation import graph as graph
 from .curves import history as history
 from .graphs import activations as activations

@@ -2,10 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-from rows.common import Bad, Call
 
 from jaxdl import backprop, gradcheck
 from jaxdl.errors import DtypeError, GradientError, ShapeError
+from rows.common import Bad, Call
 
 X = jnp.ones(3)
 FUNCTION_BAD: tuple[Bad, ...] = (

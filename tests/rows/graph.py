@@ -2,10 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-from rows.common import Call
 
 from jaxdl import graph
 from jaxdl.errors import DtypeError, ShapeError
+from rows.common import Call
 
 X = jnp.ones(3)
 
