@@ -3,6 +3,7 @@
 from . import activations as activations
 from . import data as data
 from . import errors as errors
+from . import impurity as impurity
 from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses

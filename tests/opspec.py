@@ -4,10 +4,12 @@
 inputs stand here, their own tests beside their modules. A public function without a row fails there.
 """
 
-from rows import activations, initializers, kernels, losses, metrics, optim, scaling
+from rows import activations, decision_tree, impurity, initializers, kernels, losses, metrics, optim, scaling
 from rows.common import Bad as Bad
 from rows.common import Call, Op
 
-FAMILIES = (activations, losses, metrics, initializers, optim, scaling, kernels)
+FAMILIES = (
+    activations, losses, metrics, initializers, optim, scaling, kernels, impurity, decision_tree,
+)  # fmt: skip
 OPS: tuple[Op, ...] = tuple(op for family in FAMILIES for op in getattr(family, "OPS", ()))
 CALLS: tuple[Call, ...] = tuple(call for family in FAMILIES for call in getattr(family, "CALLS", ()))
