@@ -76,8 +76,8 @@ class Splits(NamedTuple):
     examples: Array  # (active,), each node's in the order of its feature
 
 
-def grow(data: Data, criterion: str, limits: Limits) -> tuple[Nodes, int]:
-    """Grow a tree by the impurity ``"entropy"`` or ``"gini"``; return its nodes and its depth."""
+def grow(data: Data, criterion: str, limits: Limits) -> tuple[Nodes, int, int]:
+    """Grow a tree by the impurity ``"entropy"`` or ``"gini"``; return nodes, depth and usual depth."""
     counts = np.bincount(data.labels, data.weights, data.classes)[None].astype(np.float64)
     cost = _entropy_cost(data, counts.sum()) if criterion == "entropy" else _gini_cost
     level, nodes, first = _root(data, counts, limits), [_leaves(counts)], 1
@@ -92,7 +92,22 @@ def grow(data: Data, criterion: str, limits: Limits) -> tuple[Nodes, int]:
     whole = Nodes(*(np.concatenate(parts) for parts in zip(*nodes, strict=True)))
     # A leaf is its own left child, so that a prediction may go on for as long as it likes.
     left = np.where(whole.left < 0, np.arange(first, dtype=np.int32), whole.left)
-    return whole._replace(left=left), len(nodes) - 1
+    return whole._replace(left=left), len(nodes) - 1, _usual_depth(nodes)
+
+
+def _usual_depth(levels: list[Nodes]) -> int:
+    """Return the depth by which nine tenths of the weight have come to a leaf."""
+    ended = np.cumsum([level.counts[level.left < 0].sum() for level in levels])
+    return int(np.argmax(ended >= 0.9 * ended[-1]))
+
+
+def padded(nodes: Nodes, rows: int) -> Nodes:
+    """Return the nodes in so many rows; those beyond the last are leaves that nothing leads to."""
+    out = Nodes(*(np.zeros((rows, *part.shape[1:]), part.dtype) for part in nodes))
+    out.threshold[:], out.left[:] = np.inf, np.arange(rows)
+    for whole, part in zip(out, nodes, strict=True):
+        whole[: len(part)] = part
+    return out._replace(counts=out.counts.astype(np.float32))
 
 
 def _leaves(counts: Array) -> Nodes:

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
+from jaxdl.errors import ShapeError, explain
 from jaxdl.impurity import CRITERIA
-from jaxdl.models._grow import Data, Limits, Nodes, grow
+from jaxdl.models import _tree_checks as checks
+from jaxdl.models._grow import Data, Limits, Nodes, grow, padded
+from jaxdl.models._tree_predict import labels, leaf_of, probabilities
 from jaxdl.models._tree_text import tree_text
 
 GAINS = ("tree", "node")
@@ -23,16 +25,19 @@ GAINS = ("tree", "node")
 class DecisionTree:
     """A binary tree: at node i an input goes left when ``x[feature[i]] <= threshold[i]``, else right.
 
-    Nodes are numbered breadth first, the root is 0. A leaf has threshold inf and is its own left child.
+    Nodes are numbered breadth first, the root is 0. A leaf has threshold inf and is its own left child. The
+    number of rows is a power of two, so that trees of like size share their compiled programs; rows beyond
+    the last node are leaves without examples, which nothing leads to.
 
     Attributes:
-        feature: (nodes,) the feature that a node asks for; 0 at a leaf.
-        threshold: (nodes,) half-way between two neighbouring training values; inf at a leaf.
-        left: (nodes,) the left child; the right one is its successor.
-        gain: (nodes,) information gain of the split, in bits for entropy; 0 at a leaf.
-        counts: (nodes, classes) weight of the training examples of each class; all NaN where a fit inside
+        feature: (rows,) the feature that a node asks for; 0 at a leaf.
+        threshold: (rows,) half-way between two neighbouring training values; inf at a leaf.
+        left: (rows,) the left child; the right one is its successor.
+        gain: (rows,) information gain of the split, in bits for entropy; 0 at a leaf.
+        counts: (rows, classes) weight of the training examples of each class; all NaN where a fit inside
             a compiled program met bad values.
         depth: number of questions on the longest path.
+        usual_depth: number of questions within which nine tenths of the training weight found a leaf.
         features: number of features of an input; static.
 
     Example:
@@ -52,6 +57,7 @@ class DecisionTree:
     gain: jax.Array
     counts: jax.Array
     depth: jax.Array
+    usual_depth: jax.Array
     features: int = dataclasses.field(metadata={"static": True})
 
     @property
@@ -64,17 +70,22 @@ class DecisionTree:
         """Number of leaves, counted on the host."""
         return int(np.sum(np.isfinite(self.threshold))) + 1
 
+    @property
+    def nodes(self) -> int:
+        """Number of nodes, leaves included, counted on the host."""
+        return 2 * self.leaves - 1
+
     def leaf(self, inputs: Any) -> jax.Array:
         """Return the leaf (batch,) that each input (batch, features) ends at; -1 for one with a NaN."""
-        return _leaf(self, self._checked("leaf", inputs))
+        return leaf_of(self, self._checked("leaf", inputs))
 
     def __call__(self, inputs: Any) -> jax.Array:
         """Return class probabilities (batch, classes) of inputs (batch, features); NaN for one with a NaN."""
-        return _probabilities(self, self._checked("__call__", inputs))
+        return probabilities(self, self._checked("__call__", inputs))
 
     def predict(self, inputs: Any) -> jax.Array:
         """Give the likeliest class (batch,) of inputs (batch, features), -1 for a NaN; the lower in a tie."""
-        return _labels(self, self._checked("predict", inputs))
+        return labels(self, self._checked("predict", inputs))
 
     def text(
         self,
@@ -176,41 +187,12 @@ def fit(
     arrays |= {} if weights is None else {"weights": weights}
     if any(isinstance(value, jax.core.Tracer) for value in (*arrays.values(), min_gain)):
         return _traced_fit(arrays, classes, min_gain, options)
-    host = {name: _host(name, value) for name, value in arrays.items()}
-    _check_shapes(**host)
-    classes = _check_values(**host, classes=classes)
-    nodes, depth = _grown(**host, min_gain=float(min_gain), classes=classes, options=options)
-    return _model(nodes, depth, host["inputs"].shape[1])
-
-
-@jax.jit
-def _leaf(tree: DecisionTree, x: jax.Array) -> jax.Array:
-    rows = jnp.arange(len(x), dtype=jnp.int32)
-
-    def take(values: jax.Array, index: Any) -> jax.Array:
-        return values.at[index].get(mode="promise_in_bounds")
-
-    def ask(_: int, node: jax.Array) -> jax.Array:
-        right = take(x, (rows, take(tree.feature, node))) > take(tree.threshold, node)
-        return take(tree.left, node) + right.astype(jnp.int32)
-
-    node = jax.lax.fori_loop(0, tree.depth, ask, jnp.zeros(len(x), jnp.int32))
-    return jnp.where(jnp.any(jnp.isnan(x), axis=1), -1, node)
-
-
-@jax.jit
-def _probabilities(tree: DecisionTree, x: jax.Array) -> jax.Array:
-    leaf = _leaf(tree, x)
-    rows = tree.counts / jnp.sum(tree.counts, axis=1, keepdims=True)
-    return jnp.where(leaf[:, None] < 0, jnp.nan, rows[leaf])
-
-
-@jax.jit
-def _labels(tree: DecisionTree, x: jax.Array) -> jax.Array:
-    leaf = _leaf(tree, x)
-    known = jnp.all(jnp.isfinite(tree.counts), axis=1)
-    best = jnp.where(known, jnp.argmax(tree.counts, axis=1), -1).astype(jnp.int32)
-    return jnp.where(leaf < 0, -1, best[leaf])
+    host = {name: checks.host(name, value) for name, value in arrays.items()}
+    checks.check_shapes(**host)
+    classes = checks.check_values(**host, classes=classes)
+    nodes, *depths = _grown(**host, min_gain=float(min_gain), classes=classes, options=options)
+    rows = 1 << (len(nodes.left) - 1).bit_length()
+    return _model(padded(nodes, rows), *depths, features=host["inputs"].shape[1])
 
 
 def _options(
@@ -225,76 +207,6 @@ def _options(
     return criterion, Limits(depth, split, leaf, 0.0, min_gain_of == "tree")
 
 
-def _host(argument: str, value: Any) -> np.ndarray:
-    # Not through jnp: that would cut 64-bit labels down to 32 bits in silence.
-    host = value if isinstance(value, np.ndarray) else np.asarray(_checks.array("fit", argument, value))
-    if not any(jnp.issubdtype(host.dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
-        raise DtypeError(
-            explain("fit", argument, got=f"of dtype {host.dtype}", expected="real numbers",
-                    fix="encode the values as numbers first")
-        )  # fmt: skip
-    return host
-
-
-def _check_shapes(inputs: Any, targets: Any, weights: Any = None) -> None:
-    if inputs.ndim != 2 or 0 in inputs.shape:
-        raise ShapeError(
-            explain("fit", "inputs", got=f"of shape {inputs.shape}",
-                    expected="(examples, features) with at least one of each",
-                    fix="one row an example, one column a feature")
-        )  # fmt: skip
-    if not np.issubdtype(targets.dtype, np.integer):
-        raise DtypeError(
-            explain("fit", "targets", got=f"of dtype {targets.dtype}", expected="integer classes",
-                    fix="targets.astype(np.int32)")
-        )  # fmt: skip
-    for name, value in (("targets", targets), ("weights", weights)):
-        if value is not None and value.shape != inputs.shape[:1]:
-            raise ShapeError(
-                explain("fit", name, got=f"of shape {value.shape}", expected=f"{inputs.shape[:1]}",
-                        fix="give one an example")
-            )  # fmt: skip
-
-
-def _faults(
-    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, classes: int
-) -> dict[str, Any]:
-    """Return by argument the examples whose values cannot be used."""
-    with np.errstate(over="ignore"):
-        single = inputs.astype(np.float32)
-    found = {
-        "inputs": ~np.isfinite(single).all(axis=1),
-        "targets": (targets < 0) | (targets >= classes),
-        "weights": np.zeros(0, bool) if weights is None else ~((weights >= 0) & (weights < np.inf)),
-    }
-    if weights is not None and not found["weights"].any() and not weights.sum() > 0:
-        found["weights"] = np.ones(len(weights), bool)
-    return found
-
-
-def _check_values(
-    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None, *, classes: int | None
-) -> int:
-    if classes is None:
-        classes = max(int(targets.max()), 0) + 1
-    classes = _checks.positive_integer("fit", "classes", classes)
-    expected = {
-        "inputs": "finite numbers that fit float32",
-        "targets": f"classes in [0, {classes})",
-        "weights": "finite weights of at least 0 that are not all 0",
-    }
-    given = {"inputs": inputs, "targets": targets, "weights": weights}
-    for name, bad in _faults(inputs, targets, weights, classes).items():
-        if bad.any():
-            row = int(np.argmax(bad))
-            value = np.asarray(given[name])[row]
-            raise FormatError(
-                explain("fit", name, got=f"{value} at row {row}", expected=expected[name],
-                        fix="drop or mend those rows")
-            )  # fmt: skip
-    return classes
-
-
 def _grown(
     inputs: np.ndarray,
     targets: np.ndarray,
@@ -303,7 +215,7 @@ def _grown(
     min_gain: float,
     classes: int,
     options: tuple[str, Limits],
-) -> tuple[Nodes, int]:
+) -> tuple[Nodes, int, int]:
     if weights is not None:
         there = weights > 0
         inputs, targets, weights = inputs[there], targets[there], weights[there].astype(np.float64)
@@ -319,17 +231,17 @@ def _grown(
     )
 
 
-def _model(nodes: Nodes, depth: Any, features: int) -> DecisionTree:
+def _model(nodes: Nodes, *depths: Any, features: int) -> DecisionTree:
     feature, threshold, left, gain, counts = (jnp.asarray(part) for part in nodes)
-    counts, depth = counts.astype(jnp.float32), jnp.asarray(depth, jnp.int32)
-    return DecisionTree(feature, threshold, left, gain, counts, depth, features)
+    depth, usual = (jnp.asarray(part, jnp.int32) for part in depths)
+    return DecisionTree(feature, threshold, left, gain, counts, depth, usual, features)
 
 
 def _traced_fit(
     arrays: dict[str, Any], classes: int | None, min_gain: Any, options: tuple[str, Limits]
 ) -> DecisionTree:
     arrays = {name: _checks.array("fit", name, value) for name, value in arrays.items()}
-    _check_shapes(**arrays)
+    checks.check_shapes(**arrays)
     if classes is None:
         raise ValueError(explain("fit", "classes", got=None, expected="the number of classes in a traced fit",
                                  fix="classes=3"))  # fmt: skip
@@ -339,25 +251,21 @@ def _traced_fit(
     rows = 2 * int(min(most, 2 ** min(options[1].max_depth, 32))) - 1
     kinds = (np.int32, np.float32, np.int32, np.float32)
     shapes = [jax.ShapeDtypeStruct((rows,), kind) for kind in kinds]
-    shapes += [jax.ShapeDtypeStruct((rows, count), np.float32), jax.ShapeDtypeStruct((), np.int32)]
+    shapes += [jax.ShapeDtypeStruct((rows, count), np.float32), *2 * [jax.ShapeDtypeStruct((), np.int32)]]
     call = partial(_callback, rows=rows, classes=count, options=options)
-    *nodes, depth = jax.pure_callback(call, shapes, arrays, min_gain, vmap_method="sequential")
-    return _model(Nodes(*nodes), depth, features)
+    found = jax.pure_callback(call, shapes, arrays, min_gain, vmap_method="sequential")
+    return _model(Nodes(*found[:5]), *found[5:], features=features)
 
 
 def _callback(
     arrays: dict[str, Any], min_gain: Any, *, rows: int, classes: int, options: tuple[str, Limits]
 ) -> list[Any]:
     host = {name: np.asarray(value) for name, value in arrays.items()}
-    faults = _faults(host["inputs"], host["targets"], host.get("weights"), classes)
+    faults = checks.faults(host["inputs"], host["targets"], host.get("weights"), classes)
     if any(bad.any() for bad in faults.values()) or not 0 <= float(min_gain) < np.inf:
         host = {"inputs": np.zeros((1, 1)), "targets": np.zeros(1, int)}
-        nodes, depth = _grown(**host, min_gain=0, classes=classes, options=options)
+        nodes, *depths = _grown(**host, min_gain=0, classes=classes, options=options)
         nodes = nodes._replace(counts=nodes.counts * np.nan)
     else:
-        nodes, depth = _grown(**host, min_gain=float(min_gain), classes=classes, options=options)
-    empty = Nodes(*(np.zeros((rows, *part.shape[1:]), part.dtype) for part in nodes))
-    empty.threshold[:], empty.left[:] = np.inf, np.arange(rows)
-    for whole, part in zip(empty, nodes, strict=True):
-        whole[: len(part)] = part
-    return [*empty._replace(counts=empty.counts.astype(np.float32)), np.int32(depth)]
+        nodes, *depths = _grown(**host, min_gain=float(min_gain), classes=classes, options=options)
+    return [*padded(nodes, rows), *map(np.int32, depths)]

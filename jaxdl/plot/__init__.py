@@ -2,3 +2,5 @@
 
 from .curves import history as history
 from .decision_tree import tree as tree
+from .regions import regions as regions
+from .spread import spread as spread

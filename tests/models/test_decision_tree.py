@@ -67,24 +67,22 @@ def without_ties(seed: int, examples: int = 600) -> tuple[np.ndarray, np.ndarray
     return inputs, np.where(rng.random(examples) < 0.1, rng.integers(0, 3, examples), score)
 
 
-@pytest.mark.parametrize(
-    ("ours", "peer"),
-    [
-        ({"max_depth": 3}, {"max_depth": 3}),
-        ({"min_gain": 0.01}, {"min_impurity_decrease": 0.01}),
-        ({"criterion": "gini", "min_samples_leaf": 20, "max_depth": 3}, {"criterion": "gini", "min_samples_leaf": 20, "max_depth": 3}),
-        ({"max_depth": 3, "weighted": True}, {"max_depth": 3, "weighted": True}),
-        ({"criterion": "gini", "max_depth": 4, "weighted": True},
-         {"criterion": "gini", "max_depth": 4, "weighted": True}),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_equals_sklearn_node_by_node(ours: dict[str, Any], peer: dict[str, Any]) -> None:
+NODE_BY_NODE = (
+    {"max_depth": 3},
+    {"min_gain": 0.01},
+    {"max_depth": 3, "criterion": "gini", "min_samples_leaf": 20},
+    {"max_depth": 3, "weights": np.random.default_rng(5).uniform(0.1, 3, 600)},
+    {"max_depth": 3, "weights": np.random.default_rng(5).uniform(0.1, 3, 600), "criterion": "gini"},
+)
+
+
+@pytest.mark.parametrize("options", NODE_BY_NODE, ids=lambda options: " ".join(options))
+def test_equals_sklearn_node_by_node(options: dict[str, Any]) -> None:
     inputs, targets = without_ties(0)
-    weights = np.random.default_rng(5).uniform(0.1, 3, len(targets)) if ours.pop("weighted", False) else None
-    peer.pop("weighted", None)
-    tree, expected = decision_tree.fit(inputs, targets, weights=weights, **ours), None
-    expected = theirs(inputs, targets, weights, **peer).tree_
+    tree = decision_tree.fit(inputs, targets, **options)
+    renamed = {"min_gain": "min_impurity_decrease"}
+    peer = theirs(inputs, targets, **{renamed.get(name, name): value for name, value in options.items()})
+    expected = peer.tree_
     pairs = [(0, 0)]
     for i, j in pairs:
         share = np.asarray(tree.counts[i]) / np.sum(tree.counts[i])
@@ -94,7 +92,7 @@ def test_equals_sklearn_node_by_node(ours: dict[str, Any], peer: dict[str, Any])
             np.testing.assert_allclose(tree.threshold[i], expected.threshold[j], rtol=1e-6)
             pairs += [(int(tree.left[i]), expected.children_left[j]),
                       (int(tree.right[i]), expected.children_right[j])]  # fmt: skip
-    assert len(pairs) == expected.node_count == len(tree.left)
+    assert len(pairs) == expected.node_count == tree.nodes
 
 
 def test_predictions_equal_those_of_sklearn_on_new_inputs() -> None:
@@ -125,6 +123,7 @@ def test_gains_are_the_information_gain_of_the_counts(criterion: str) -> None:
     counts = np.asarray(tree.counts)
     children = [counts[np.asarray(side)[split]] for side in (tree.left, tree.right)]
     np.testing.assert_array_equal(children[0] + children[1], counts[split])
+    assert (counts[tree.nodes :] == 0).all()
     found = impurity.information_gain(*map(jnp.asarray, children), criterion=criterion)
     np.testing.assert_allclose(tree.gain[split], found, atol=1e-6)
     assert (np.asarray(tree.gain)[~split] == 0).all()
@@ -264,3 +263,20 @@ def test_text_names_features_and_classes() -> None:
         tree.text(classes="abc")
     with pytest.raises(ValueError, match="max_depth"):
         tree.text(max_depth=0)
+
+
+@pytest.mark.parametrize("late", [0, 30, 400])
+def test_rows_that_go_deeper_than_usual_arrive(late: int) -> None:
+    """A chain of 60 questions: nearly all training rows end early, and `late` of 400 fresh ones do not."""
+    chain = np.arange(60.0)
+    inputs = np.concatenate([np.full(2000, -1.0), chain])[:, None]
+    targets = np.concatenate([np.full(2000, 2), np.arange(60) % 2])
+    tree = decision_tree.fit(inputs, targets)
+    assert int(tree.usual_depth) < int(tree.depth)
+    fresh = np.full((400, 1), -1.0)
+    fresh[400 - late :, 0] = np.resize(chain[::-1], late)
+    expected = np.full(400, 2)
+    expected[400 - late :] = np.resize(np.arange(60)[::-1] % 2, late)
+    np.testing.assert_array_equal(tree.predict(fresh), expected)
+    peer = theirs(inputs, targets)
+    assert (int(tree.depth), tree.leaves) == (peer.get_depth(), peer.get_n_leaves())
