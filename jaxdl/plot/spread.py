@@ -22,7 +22,9 @@ def spread(
     levels: Mapping[str, float] | None = None,
     path: str | Path | None = None,
 ) -> "Figure":
-    """Draw the mean of many runs with a band of one standard deviation, and the range of all of them paler.
+    """Draw the mean of many runs in a band of one standard deviation, and their whole range paler.
+
+    The band is cut where it leaves the range.
 
     Args:
         x: (points,) the common axis.
@@ -56,8 +58,11 @@ def spread(
     for i, (name, runs) in enumerate(arrays.items()):
         mean, deviation = runs.mean(0), runs.std(0)
         axes.plot(x, mean, f"C{i}-", label=f"{name} (mean of {len(runs)})")
-        axes.fill_between(x, mean - deviation, mean + deviation, color=f"C{i}", alpha=0.3, linewidth=0)
-        axes.fill_between(x, runs.min(0), runs.max(0), color=f"C{i}", alpha=0.12, linewidth=0)
+        low, high = runs.min(0), runs.max(0)
+        # Not beyond the runs themselves, as where nearly all reach the highest value there is.
+        band = np.maximum(mean - deviation, low), np.minimum(mean + deviation, high)
+        axes.fill_between(x, *band, color=f"C{i}", alpha=0.3, linewidth=0)
+        axes.fill_between(x, low, high, color=f"C{i}", alpha=0.12, linewidth=0)
     for i, (name, level) in enumerate((levels or {}).items()):
         axes.axhline(level, color="0.3", linestyle=("--", ":", "-.")[i % 3], linewidth=1, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel)
