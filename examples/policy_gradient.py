@@ -2,7 +2,7 @@
 
 A network 4-32-2 learns from the rewards alone to keep the pole up for all 200 steps of an episode. All 8
 seeds held a mean of 195 steps over 160 episodes, the bar for this task, after 512 to 800 episodes; untrained
-they stood 26 steps. Eight runs of 2,400 episodes took 2.5 seconds on 2 busy cores, after 10 seconds of compilation.
+they stood 26 steps. Eight runs of 2,400 episodes took 2.5 seconds on 2 busy cores, and 10 to compile.
 
 Run by `python examples/policy_gradient.py [--seeds 8] [--updates 150] [--out out/policy_gradient]`.
 """
