@@ -8,6 +8,7 @@ from . import errors as errors
 from . import features as features
 from . import gradcheck as gradcheck
 from . import graph as graph
+from . import impurity as impurity
 from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses

@@ -1,5 +1,6 @@
 """Slow, obvious float64 NumPy: the definitions, written as they are printed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,26 @@ def z_score(x: Array) -> Array:
         deviation = np.sqrt(((x[:, j] - x[:, j].mean()) ** 2).mean())
         out[:, j] = (x[:, j] - x[:, j].mean()) / deviation if deviation > 0 else 0
     return out
+
+
+def binary_entropy(p: Array) -> Array:
+    return entropy(np.stack([p, 1 - p], axis=-1))
+
+
+def entropy(counts: Array) -> Array:
+    out = np.zeros(counts.shape[:-1])
+    for row in np.ndindex(out.shape):
+        for count in counts[row][counts[row] > 0]:
+            share = count / counts[row].sum()
+            out[row] -= share * np.log2(share)
+    return out
+
+
+def gini(counts: Array) -> Array:
+    return 1 - ((counts / counts.sum(-1, keepdims=True)) ** 2).sum(-1)
+
+
+def information_gain(left: Array, right: Array, *, impurity: Callable[[Array], Array]) -> Array:
+    n_left, n_right = left.sum(-1), right.sum(-1)
+    children = (n_left * impurity(left) + n_right * impurity(right)) / (n_left + n_right)
+    return impurity(left + right) - children

@@ -1,10 +1,12 @@
-"""scikit-learn's MLPClassifier, which knows only the cross-entropy loss."""
+"""scikit-learn: its MLPClassifier, which knows only the cross-entropy loss, its SGDClassifier and its tree."""
 
 import numpy as np
 from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from bench import logistic as logistic_workload
+from bench import tree as tree_workload
 from bench.mlp import SIZES, Problem
 
 
@@ -91,3 +93,26 @@ class Logistic:
 
 
 logistic = Logistic
+
+
+class Tree:
+    """DecisionTreeClassifier by entropy, with the limits of the problem."""
+
+    def __init__(self, problem: tree_workload.Problem) -> None:
+        self._problem = problem
+        self.fit()
+
+    def fit(self) -> None:
+        options = {"criterion": "entropy", "max_depth": self._problem.max_depth, "random_state": 0}
+        self._tree = DecisionTreeClassifier(**options).fit(self._problem.inputs, self._problem.targets)
+
+    def predict(self) -> np.ndarray:
+        return self._tree.predict(self._problem.fresh)
+
+    def root_gain(self) -> float:
+        tree = self._tree.tree_
+        weight, children = tree.weighted_n_node_samples, [tree.children_left[0], tree.children_right[0]]
+        return float(tree.impurity[0] - sum(weight[i] * tree.impurity[i] for i in children) / weight[0])
+
+
+tree = Tree

@@ -22,5 +22,6 @@ from jaxdl.data.folder import load_folder as load_folder
 from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
+from jaxdl.data.one_hot import one_hot as one_hot
 from jaxdl.data.split import split as split
 from jaxdl.data.tables import load_csv as load_csv

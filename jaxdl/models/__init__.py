@@ -1,10 +1,12 @@
 """Models: a frozen config, named constructors, a flax module; one model, one file."""
 
+from . import decision_tree as decision_tree
 from . import linear_regression as linear_regression
 from . import logistic_regression as logistic_regression
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
 from ._linear import LinearModel as LinearModel
+from .decision_tree import DecisionTree as DecisionTree
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron

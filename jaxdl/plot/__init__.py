@@ -3,9 +3,12 @@
 from .boundaries import boundary as boundary
 from .computation import graph as graph
 from .curves import history as history
+from .decision_tree import tree as tree
 from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
+from .regions import regions as regions
 from .slopes import descent as descent
 from .slopes import times as times
+from .spread import spread as spread
 from .surfaces import cost_surfaces as cost_surfaces
