@@ -74,6 +74,8 @@ def public() -> Iterator[str]:
                 own = home == found.name or home.startswith(f"{found.name}.")
                 if own and inspect.isfunction(value) and name[0] != "_":
                     yield f"{found.name.removeprefix('jaxdl.')}.{name}"
+                elif name[0] == "_":
+                    continue
                 elif found.ispkg and inspect.ismodule(value) and value.__name__ == f"{found.name}.{name}":
                     yield from (
                         f"{found.name.removeprefix('jaxdl.')}.{name}.{inner}"
