@@ -2,7 +2,9 @@
 
 from . import activations as activations
 from . import data as data
+from . import descent as descent
 from . import errors as errors
+from . import features as features
 from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses

@@ -1,5 +1,7 @@
 """Slow, obvious float64 NumPy: the definitions, written as they are printed."""
 
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -36,6 +38,13 @@ def softmax_cross_entropy(z: Array, labels: Array) -> Array:
     for row in np.ndindex(labels.shape):
         out[row] = log_total[row] - z[row][labels[row]]
     return out
+
+
+def binary_cross_entropy(z: Array, y: Array, *, outputs: str = "mean", positive_weight: Any = 1.0) -> Array:
+    a = sigmoid(z)
+    one, zero = np.log(np.where(y > 0, a, 1)), np.log(np.where(y < 1, sigmoid(-z), 1))
+    rows = (-positive_weight * y * one - (1 - y) * zero).reshape(len(z), -1)
+    return rows.sum(1) if outputs == "sum" else rows.mean(1)
 
 
 def accuracy(z: Array, labels: Array) -> Array:

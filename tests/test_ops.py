@@ -74,9 +74,12 @@ def public() -> Iterator[str]:
                 own = home == found.name or home.startswith(f"{found.name}.")
                 if own and inspect.isfunction(value) and name[0] != "_":
                     yield f"{found.name.removeprefix('jaxdl.')}.{name}"
-                elif name[0] == "_":
-                    continue
-                elif found.ispkg and inspect.ismodule(value) and value.__name__ == f"{found.name}.{name}":
+                elif (
+                    found.ispkg
+                    and name[0] != "_"
+                    and inspect.ismodule(value)
+                    and value.__name__ == f"{found.name}.{name}"
+                ):
                     yield from (
                         f"{found.name.removeprefix('jaxdl.')}.{name}.{inner}"
                         for inner, function in vars(value).items()

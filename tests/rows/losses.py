@@ -1,6 +1,7 @@
 """Rows of `jaxdl.losses`."""
 
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +32,26 @@ CROSS_ENTROPY_BAD: tuple[Bad, ...] = (
     ((jnp.ones((4, 0)), jnp.zeros((4,), jnp.int32)), {}, ShapeError, "at least one class"),
 )
 
+BINARY_BAD: tuple[Bad, ...] = (
+    ((jnp.ones(4), jnp.ones((4, 1))), {}, ShapeError, r"targets.reshape\(logits.shape\)"),
+    ((INTEGERS, X), {}, DtypeError, "'logits' is of dtype int32"),
+    ((X, X.astype(complex)), {}, DtypeError, "booleans, integers or floats"),
+    ((jnp.float32(1), jnp.float32(1)), {}, ShapeError, r"\(batch, ...\)"),
+    ((X, X), {"outputs": "max"}, ValueError, "'mean', 'sum'"),
+    ((X, X), {"positive_weight": -1.0}, ValueError, r"\[0, inf\)"),
+    ((X, X), {"positive_weight": jnp.ones(4)}, ShapeError, r"\(4,\); expected one number"),
+    ((X[0], X[0]), {"positive_weight": jnp.ones(5)}, ShapeError, "one number"),
+)
+
+
+def logits_and_chances(rng: np.random.Generator) -> tuple[Any, ...]:
+    return rng.normal(size=(6, 3)) * 3, rng.random((6, 3)) * 0.9 + 0.05
+
+
+def binary(torch: Any, z: Any, y: Any, **options: Any) -> Any:
+    return torch.nn.BCEWithLogitsLoss(reduction="none", **options)(z, y)
+
+
 OPS: tuple[Op, ...] = (
     *(
         Op(
@@ -59,6 +80,22 @@ OPS: tuple[Op, ...] = (
         oracles.softmax_cross_entropy, CROSS_ENTROPY_BAD, differentiable=(0, 1),
         extremes=((ROWS, np.eye(7, dtype=np.float32)[LABELS]), (ROWS, np.zeros_like(ROWS))),
         torch=lambda torch, z, y: torch.nn.functional.cross_entropy(z, y, reduction="none"), length=4,
+    ),
+    *(
+        Op(
+            f"losses.binary_cross_entropy:{name}", partial(losses.binary_cross_entropy, **options),
+            logits_and_chances, partial(oracles.binary_cross_entropy, **options), BINARY_BAD,
+            differentiable=(0, 1), batched=False, length=3, torch=twin,
+            extremes=((ROWS, ROWS.clip(0, 1)), (ROWS[::-1], 1 - ROWS.clip(0, 1))),
+        )
+        for name, options, twin in (
+            ("mean", {}, lambda torch, z, y: binary(torch, z, y).mean(1)),
+            ("sum", {"outputs": "sum"}, lambda torch, z, y: binary(torch, z, y).sum(1)),
+            (
+                "positive_weight", {"positive_weight": 3.0},
+                lambda torch, z, y: binary(torch, z, y, pos_weight=torch.tensor(3.0)).mean(1),
+            ),
+        )
     ),
     *(
         Op(

@@ -1,0 +1,149 @@
+"""What the linear models share: the fitted model, checks at the door, and the standardised design matrix."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxdl import _checks, descent
+from jaxdl.errors import FormatError, ShapeError, explain
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LinearModel:
+    """A fitted linear model ``f(x) = x . kernel + bias``.
+
+    Attributes:
+        kernel: (features,), or (features, outputs).
+        bias: (), or (outputs,).
+        status: how the fit ended: 0 is converged, `jaxdl.descent.describe` puts it into words. One a
+            model, or one an output where the outputs are fitted apart.
+        steps: iterations of the fit, shaped as `status`.
+
+    Example:
+        >>> LinearModel(jnp.ones(2), jnp.float32(1), jnp.int32(0), jnp.int32(0))(jnp.ones((3, 2))).tolist()
+        [3.0, 3.0, 3.0]
+    """
+
+    kernel: jax.Array
+    bias: jax.Array
+    status: jax.Array
+    steps: jax.Array
+
+    def __call__(self, inputs: Any) -> jax.Array:
+        """Map inputs (batch, features) to outputs (batch,) or (batch, outputs)."""
+        x = numbers("LinearModel", "inputs", inputs)
+        if x.ndim != 2 or x.shape[1] != self.kernel.shape[0]:
+            raise ShapeError(
+                explain("LinearModel", "inputs", got=f"of shape {x.shape}",
+                        expected=f"(batch, {self.kernel.shape[0]})", fix="pass the features of the fit")
+            )  # fmt: skip
+        return x @ self.kernel + self.bias
+
+
+def numbers(op: str, name: str, value: Any) -> jax.Array:
+    """Return `value` as a floating array; integers become float32."""
+    found = _checks.array(op, name, value)
+    return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
+
+
+def examples(op: str, inputs: Any, targets: Any, weights: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Check inputs (examples, features), targets (examples, ...) and weights (examples,)."""
+    x, y = numbers(op, "inputs", inputs), _checks.array(op, "targets", targets)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ShapeError(explain(op, "inputs", got=f"of shape {x.shape}",
+                                 expected="(examples, features), neither of them 0",
+                                 fix="inputs.reshape(len(inputs), -1)"))  # fmt: skip
+    w = jnp.ones(len(x), x.dtype) if weights is None else numbers(op, "weights", weights).astype(x.dtype)
+    if y.ndim not in (1, 2) or len(y) != len(x):
+        raise ShapeError(explain(op, "targets", got=f"of shape {y.shape}",
+                                 expected=f"({len(x)},) or ({len(x)}, outputs)",
+                                 fix="give one target an example"))  # fmt: skip
+    if w.shape != (len(x),):
+        raise ShapeError(explain(op, "weights", got=f"of shape {w.shape}", expected=f"({len(x)},)",
+                                 fix="give one weight an example"))  # fmt: skip
+    finite(op, "inputs", x)
+    finite(op, "targets", y)
+    finite(op, "weights", w)
+    if not isinstance(w, jax.core.Tracer) and (np.min(w) < 0 or np.max(w) == 0):
+        raise ValueError(explain(op, "weights", got="negative, or all zero",
+                                 expected="weights >= 0, one of them positive",
+                                 fix="weights=None weighs all alike"))  # fmt: skip
+    return x, y, w
+
+
+def finite(op: str, name: str, value: jax.Array) -> None:
+    """Raise `FormatError` when concrete data are not finite; traced values pass, and give NaN."""
+    if not isinstance(value, jax.core.Tracer) and not np.isfinite(value).all():
+        raise FormatError(explain(op, name, got="not finite", expected="finite numbers",
+                                  fix="drop or fill in those rows"))  # fmt: skip
+
+
+def check_settings(op: str, l2: Any, tolerance: Any, max_steps: Any, method: str, methods: Any) -> None:
+    """Check what every fit takes."""
+    _checks.in_range(op, "l2", l2, 0, np.inf, "[0, inf)")
+    _checks.in_range(op, "tolerance", tolerance, 0, np.inf, "[0, inf)")
+    _checks.positive_integer(op, "max_steps", max_steps)
+    _checks.one_of(op, "method", method, methods)
+
+
+class Design(NamedTuple):
+    """Standardised features and a column of ones, so that float32 suffices whatever the units are.
+
+    Attributes:
+        matrix: (examples, features + 1).
+        mean: (features,), subtracted.
+        scale: (features,), divided by; 1 for constant features, whose columns are 0.
+        ridge: (features + 1,), l2 / (m scale^2): the penalty is on the kernel of the *given* units.
+        weights: (examples,), divided by their sum.
+    """
+
+    matrix: jax.Array
+    mean: jax.Array
+    scale: jax.Array
+    ridge: jax.Array
+    weights: jax.Array
+
+    def restore(self, v: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Turn coefficients (features + 1, ...) of the design into kernel and bias of the given units."""
+        kernel = v[:-1] / self.scale.reshape(-1, *(1,) * (v.ndim - 1))
+        return kernel, v[-1] - jnp.tensordot(self.mean, kernel, 1)
+
+
+def design(inputs: jax.Array, weights: jax.Array, l2: Any) -> Design:
+    """Standardise the features under the weights. Mean and scale only change coordinates: no gradient."""
+    total = jnp.sum(weights)
+    share = weights / total
+    fixed, portion = lax.stop_gradient((inputs, share))
+    mean = portion @ fixed
+    centred = fixed - mean
+    # In two passes, so that a large mean does not drown the deviations.
+    mean = mean + portion @ centred
+    scale = jnp.sqrt(portion @ jnp.square(fixed - mean))
+    largest = jnp.max(jnp.where(portion[:, None] > 0, jnp.abs(fixed), 0), axis=0)
+    constant = scale <= 10 * jnp.finfo(inputs.dtype).eps * largest
+    scale = jnp.where(constant, 1, scale)
+    columns = jnp.where(constant, 0, (inputs - mean) / scale)
+    matrix = jnp.concatenate([columns, jnp.ones((len(inputs), 1), inputs.dtype)], axis=1)
+    ridge = jnp.append(jnp.asarray(l2, inputs.dtype) / (total * jnp.square(scale)), 0)
+    return Design(matrix, mean, scale, ridge, share)
+
+
+def half_penalty(kernel: jax.Array, l2: Any, weights: jax.Array) -> jax.Array:
+    """Return ``l2 / (2m) sum w^2`` with m the sum of the weights."""
+    return jnp.asarray(l2, kernel.dtype) / (2 * jnp.sum(weights)) * jnp.sum(jnp.square(kernel))
+
+
+def tangent_solve(linear: Any, target: jax.Array) -> jax.Array:
+    """Solve ``linear(x) = target`` for the derivative of an optimum: implicit differentiation."""
+    matrix = jax.vmap(linear, out_axes=1)(jnp.eye(target.size, dtype=target.dtype))
+    return jnp.linalg.pinv(matrix, rtol=target.size * float(jnp.finfo(target.dtype).eps)) @ target
+
+
+def failed(v: jax.Array) -> jax.Array:
+    """Return the status of a closed form: converged, or not finite."""
+    return jnp.where(jnp.isfinite(v).all(), descent.CONVERGED, descent.NOT_FINITE).astype(jnp.int32)
