@@ -1,6 +1,11 @@
 """Bias and variance: loss against degree, lambda, training-set size and iteration, with a verdict for each.
 
-HEADER
+A noisy sine, 20 examples: degree 1 has high bias, degree 12 high variance, degree 5 neither; so do, at
+degree 12, too large, too small and the best lambda. With 1,000 examples degree 12 is cured, degree 1 is
+not. Diabetes, ten folds: the ten features with lambda 32 (cross-validation loss 0.508, test 0.521, the mean
+alone 1) beat their 65 products (0.527). A network, 3 stages of 32 runs: the median loss falls from 0.25 to
+0.10. The 28 lambdas, the 20 curve points, the 500 cross-validated fits of the choice and each stage are one
+compiled program each; in all 42 seconds on 2 cores that others used too, most of them compilation.
 
 Run by `python examples/bias_variance.py [--out out/bias_variance]`.
 """

@@ -1,6 +1,10 @@
 """Error analysis: which digits are confused, the worst mistakes, and a rare class with and without weights.
 
-HEADER
+Digits: 96.5 % right of 599 held out, 8 taken for 1 is the commonest mistake. Then the digit 8 as 3 % of the
+examples: logistic regression is 98.4 % right with a recall of 0.46 (precision 1.00); class weights make
+that 0.96 (precision 0.40), with the same ROC area, 0.99: what weights move is the threshold, and the best
+threshold gives both a precision of 1.00 and a recall of 0.83 either way. 35 seconds on 2 cores that others
+used too.
 
 Run by `python examples/error_analysis.py [--out out/error_analysis]`.
 """

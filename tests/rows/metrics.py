@@ -6,11 +6,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import oracles
-from rows import metrics_oracles
-from rows.common import EXTREME, INTEGERS, LABELS, ROWS, Bad, Op, X, logits_and_labels, pair
 
 from jaxdl import metrics
 from jaxdl.errors import DtypeError, FormatError, ShapeError
+from rows import metrics_oracles
+from rows.common import EXTREME, INTEGERS, LABELS, ROWS, Bad, Op, X, logits_and_labels, pair
 
 GUESSES = jnp.array([0, 1, 2, 1])
 TRUTH = jnp.array([0, 1, 1, 1])

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from rows.common import Bad, Call
 
 from jaxdl import select
 from jaxdl.errors import DtypeError, FormatError, ShapeError
+from rows.common import Bad, Call
 
 DATA = (np.ones((4, 2)), np.ones(4))
 NOT_FINITE = (np.ones((4, 2)) * np.nan, np.ones(4))
