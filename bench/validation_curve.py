@@ -71,6 +71,9 @@ FITS: dict[str, tuple[Callable, Callable]] = {
         lambda logits, labels: losses.binary_cross_entropy(logits, labels.astype(jnp.float32)),
     ),
 }
+# Newton's steps wait for the slowest of the fits that run at once, and a thousand of them leave the caches:
+# measured from 1434 us a fit for all at once, over 727 for 10, to 585 for 4. Ridge does not iterate.
+BATCH_SIZES: dict[str, int | None] = {"ridge": None, "logistic": 4}
 
 
 class Ours:
@@ -90,6 +93,7 @@ class Ours:
             values={"l2": problem.penalties},
             sizes=problem.sizes,
             folds=problem.folds,
+            batch_size=BATCH_SIZES[problem.model],
         )
         return curve.cv_losses
 

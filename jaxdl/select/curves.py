@@ -111,7 +111,8 @@ def learning_curve(
         folds: `jaxdl.data.Folds` of `training`, or 0/1 training weights (folds, examples): each fold
             takes its first m training examples and holds the others out.
         key: draws the order of the examples once; None takes them as they come, so they must not be sorted.
-        batch_size: fits at once; None runs all at once if `memory_limit` allows it, else as many as fit.
+        batch_size: fits at once; None runs all at once if `memory_limit` allows it, else as many as fit. A
+            few at once can be faster on a CPU where fits iterate: all wait for the slowest.
         memory_limit: bytes of intermediate results, as XLA reports them.
 
     Returns:
@@ -166,7 +167,7 @@ def validation_curve(
         sizes: numbers of training examples (sizes,), each to be tried with every value; None takes all.
         folds: `jaxdl.data.Folds` of `training`, or 0/1 training weights (folds, examples).
         key: draws the order of the examples, which matters with `sizes` alone.
-        batch_size: fits at once; None runs all at once if `memory_limit` allows it, else as many as fit.
+        batch_size: fits at once, as in `learning_curve`.
         memory_limit: bytes of intermediate results, as XLA reports them.
 
     Returns:

@@ -1,11 +1,19 @@
 """The grid of the benchmark: scikit-learn's numbers, one by one, are ours."""
 
 import dataclasses
+from collections.abc import Iterator
 
+import jax
 import pytest
 
 from bench import peers, validation_curve
 from bench.harness import agree
+
+
+@pytest.fixture(autouse=True)
+def _users_configuration() -> Iterator[None]:
+    with jax.numpy_rank_promotion("allow"):
+        yield
 
 
 @pytest.mark.parametrize("model", ["ridge", "logistic"])
