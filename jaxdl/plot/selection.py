@@ -22,7 +22,7 @@ def learning_curve(
 ) -> "Figure":
     """Draw training and cross-validation loss against the number of training examples.
 
-    With several values there is one panel a value; with several folds a band of one standard deviation.
+    With several values there is one panel a value; with several folds a band over the middle half of them.
 
     Args:
         curve: a `Curve` with sizes, from `select.learning_curve` or `select.validation_curve`.
@@ -73,7 +73,7 @@ def validation_curve(
 ) -> "Figure":
     """Draw training and cross-validation loss against the values of a hyperparameter, the best one marked.
 
-    With several sizes there is one panel a size; with several folds a band of one standard deviation.
+    With several sizes there is one panel a size; with several folds a band over the middle half of them.
 
     Args:
         curve: a `Curve` with values, from `select.validation_curve`.
@@ -169,12 +169,12 @@ def random_search(search: "Search", *, path: str | Path | None = None) -> "Figur
 
 
 def _band(axes: "Axes", x: np.ndarray, losses: np.ndarray, label: str, colour: str) -> None:
-    """Draw the mean over the folds (folds, points), and their standard deviation as a band."""
+    """Draw the mean over the folds (folds, points), and the middle half of them as a band."""
     mean = losses.mean(axis=0)
     axes.plot(x, mean, ".-", color=colour, label=label)
     if len(losses) > 1:
-        spread = losses.std(axis=0)
-        axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        low, high = np.quantile(losses, (0.25, 0.75), axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _limit(axes: "Axes", valid: np.ndarray, train: np.ndarray) -> None:
