@@ -18,6 +18,7 @@ from . import net as net
 from . import optim as optim
 from . import plot as plot
 from . import scaling as scaling
+from . import select as select
 from . import train as train
 
 __version__ = "0.1.0"

@@ -19,6 +19,8 @@ from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
 from jaxdl.data.folder import load_folder as load_folder
+from jaxdl.data.folds import Folds as Folds
+from jaxdl.data.folds import folds as folds
 from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist

@@ -1,3 +1,20 @@
-"""Metrics. Those of a single example give one value per example, like the losses."""
+"""Metrics. Those of a single example give one value per example, like the losses.
+
+The others say that they take whole arrays: they are not means over examples, so that a training run, which
+averages over batches, cannot record them; call them on the outputs of `train.predict`.
+"""
 
 from .classification import accuracy as accuracy
+from .confusion import AVERAGES as AVERAGES
+from .confusion import confusion_matrix as confusion_matrix
+from .confusion import f1 as f1
+from .confusion import precision as precision
+from .confusion import recall as recall
+from .ranking import RocCurve as RocCurve
+from .ranking import ThresholdSweep as ThresholdSweep
+from .ranking import average_precision as average_precision
+from .ranking import roc_area as roc_area
+from .ranking import roc_curve as roc_curve
+from .ranking import threshold_sweep as threshold_sweep
+from .regression import absolute_error as absolute_error
+from .regression import r2 as r2

@@ -10,8 +10,8 @@ from jaxdl.errors import ShapeError, explain
 def accuracy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Tell which examples are classified rightly: ``1 if argmax_k outputs_k == label else 0``.
 
-    The mean over the batch is the accuracy. Ties go to the lower class; outputs that hold a NaN are
-    counted as wrong.
+    The mean over the batch is the accuracy. Ties go to the lower class; examples whose outputs, or
+    one-hot label row, hold a NaN are counted as wrong.
 
     Args:
         outputs: floating array (..., classes): logits or probabilities.
@@ -40,8 +40,10 @@ def accuracy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
             explain("accuracy", "outputs", got=f"of shape {outputs.shape}",
                     expected="at least one class", fix="give the last axis one entry a class")
         )  # fmt: skip
+    whole = jnp.logical_not(jnp.any(jnp.isnan(outputs), axis=-1))
     if labels.ndim == outputs.ndim:
         _checks.same_shape("accuracy", "outputs", outputs, "labels", labels)
+        whole = jnp.logical_and(whole, jnp.logical_not(jnp.any(jnp.isnan(labels), axis=-1)))
         labels = jnp.argmax(labels, axis=-1)
     labels = _checks.integer("accuracy", "labels", labels)
     if labels.shape != outputs.shape[:-1]:
@@ -51,5 +53,4 @@ def accuracy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
                     fix="give one label an example")
         )  # fmt: skip
     right = jnp.argmax(outputs, axis=-1).astype(labels.dtype) == labels
-    whole = jnp.logical_not(jnp.any(jnp.isnan(outputs), axis=-1))
     return jnp.logical_and(right, whole).astype(jnp.float32)

@@ -1,6 +1,10 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
 from .boundaries import boundary as boundary
+from .classification import confusion_matrix as confusion_matrix
+from .classification import precision_recall as precision_recall
+from .classification import roc as roc
+from .classification import worst_mistakes as worst_mistakes
 from .computation import graph as graph
 from .curves import history as history
 from .decision_tree import tree as tree
@@ -8,6 +12,9 @@ from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
 from .regions import regions as regions
+from .selection import learning_curve as learning_curve
+from .selection import random_search as random_search
+from .selection import validation_curve as validation_curve
 from .slopes import descent as descent
 from .slopes import times as times
 from .spread import spread as spread
