@@ -11,6 +11,7 @@ bare functions. Splitting and merging of modules happen at trace time only.
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -50,11 +51,16 @@ class Net:
             `train` switches dropout and batch norm; `key` feeds what is random; `hyper` holds traced
             scalars such as dropout rates.
         config: the `config` of the module it was made of, where there is one; a model file keeps it.
+        collections: whether the first level of `state` names collections, as Linen's does.
+        hold: ``hold(paths) -> Net``, the same network in which the norms at these paths of modules normalise
+            by their running statistics in training too; None where that is not known.
     """
 
     init: Callable[[jax.Array], tuple[Tree, Tree]]
     apply: Apply
     config: Any = None
+    collections: bool = False
+    hold: "Callable[[frozenset[str]], Net] | None" = None
 
 
 def require(op: str, value: Any) -> None:
@@ -105,12 +111,16 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         >>> net.apply(params, state, jnp.ones((4, 3)), train=False)[0].shape
         (4, 2)
     """
+    return _functional(make, frozenset())
+
+
+def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) -> Net:
     module = _abstract(make)
     takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
     graphs, like = {}, {}
     for train in (True, False):
         # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
-        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train)))
+        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train, held)))
     params_like, random_like, state_like = like[True]
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
@@ -141,7 +151,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
             )  # fmt: skip
         return y, state
 
-    return Net(init, apply, getattr(module, "config", None))
+    return Net(init, apply, getattr(module, "config", None), hold=lambda paths: _functional(make, paths))
 
 
 def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
@@ -173,6 +183,10 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
             explain("from_linen", "module", got=f"a {type(module).__name__}",
                     expected="a flax.linen.Module instance", fix="pass linen.Dense(10), say")
         )  # fmt: skip
+    return _from_linen(module, example, options, frozenset())
+
+
+def _from_linen(module: linen.Module, example: Any, options: dict[str, Any], held: frozenset[str]) -> Net:
     modes = _mode_arguments(module)
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
@@ -193,11 +207,15 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
     ) -> tuple[Any, Tree]:
         streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
         changes = [*state] if _flag(train) else []
-        out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                                **modes(train=train), **options)  # fmt: skip
+        with linen.intercept_methods(partial(_hold_norm, held)):
+            out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                                    **modes(train=train), **options)  # fmt: skip
         return out, {**state, **new}
 
-    return Net(init, apply)
+    def hold(paths: frozenset[str]) -> Net:
+        return _from_linen(module, example, options, paths)
+
+    return Net(init, apply, collections=True, hold=hold)
 
 
 def from_pair(init: Callable[[jax.Array], Tree], apply: Callable[[Tree, Any], Any]) -> Net:
@@ -258,9 +276,14 @@ def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     return module
 
 
-def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool) -> nnx.Module:
+def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool, held: frozenset[str]) -> nnx.Module:
     modes = {"deterministic": not train, "use_running_average": not train}
-    return nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+    viewed = nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+
+    def holds(path: Any, node: Any) -> bool:
+        return "/".join(map(str, path)) in held
+
+    return nnx.view(viewed, only=holds, raise_if_not_found=False, use_running_average=True)
 
 
 def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
@@ -294,6 +317,19 @@ def _bind_hyper(module: nnx.Module, hyper: Mapping[str, Any]) -> None:
         # Asked of the class: an nnx.Rngs answers every attribute with a stream of that name.
         if hasattr(type(part), "bind_hyper"):
             part.bind_hyper(hyper)
+
+
+def _hold_norm(held: frozenset[str], call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    module = context.module
+    if (
+        isinstance(module, linen.BatchNorm)
+        and context.method_name == "__call__"
+        and "/".join(module.path) in held
+    ):
+        # The field and the argument exclude each other in Linen, and a bound module is of this call alone.
+        object.__setattr__(module, "use_running_average", True)
+        args, kwargs = args[:1], {name: v for name, v in kwargs.items() if name != "use_running_average"}
+    return call(*args, **kwargs)
 
 
 def _flag(train: Any) -> bool:
