@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import _checks
-from jaxdl.optim import _hyper, decay
+from jaxdl import _checks, _hyper
+from jaxdl.optim import decay
 from jaxdl.optim.rate import Rate, Scalar, scale_by_learning_rate
 
 ADAM_FORMS = {"corrected_root": 1e-8, "scaled_rate": 1e-7}

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import _checks
-from jaxdl.optim import _hyper
+from jaxdl import _checks, _hyper
 from jaxdl.optim.rate import Rate, Scalar, scale_by_learning_rate
 
 

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import _checks
-from jaxdl.errors import explain
-from jaxdl.optim import _hyper
+from jaxdl import _checks, _hyper
+from jaxdl.errors import DtypeError, explain
 from jaxdl.optim.rate import Scalar
 
 
@@ -79,10 +78,12 @@ def start_average(like: Any) -> Average:
     """
 
     def zeros(leaf: Any) -> jax.Array:
-        shape, dtype = jnp.shape(leaf), jnp.result_type(leaf)
+        if not hasattr(leaf, "dtype"):
+            leaf = _checks.array("start_average", "like", leaf)
+        shape, dtype = leaf.shape, leaf.dtype
         if not jnp.issubdtype(dtype, jnp.floating):
             _checks.floating("start_average", "like", jnp.zeros(shape, dtype))
-        return jnp.zeros(shape, jnp.promote_types(dtype, jnp.float32))
+        return jnp.zeros(shape, jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype)
 
     return Average(jax.tree.map(zeros, like), jnp.zeros((), jnp.result_type(float)))
 
@@ -110,7 +111,7 @@ def update_average(average: Average, value: Any, *, decay: Scalar) -> Average:
     _hyper.decay("update_average", "decay", decay)
 
     def mix(raw: jax.Array, new: Any) -> jax.Array:
-        new = jnp.asarray(new)
+        new = _checks.array("update_average", "value", new)
         _checks.same_shape("update_average", "average", raw, "value", new)
         beta = jnp.asarray(decay, raw.dtype)
         return beta * raw + (1 - beta) * new.astype(raw.dtype)
@@ -129,11 +130,19 @@ def read_average(average: Average, *, debias: bool = True) -> Any:
     Returns:
         The average, like the tree that is averaged; NaN before the first value.
 
+    Raises:
+        DtypeError: `average` is no `Average`.
+
     Example:
         >>> average = update_average(start_average(jnp.ones(1)), jnp.full(1, 4.0), decay=0.75)
         >>> [float(read_average(average, debias=debias)[0]) for debias in (True, False)]
         [4.0, 1.0]
     """
+    if not isinstance(average, Average):
+        raise DtypeError(
+            explain("read_average", "average", got=f"a {type(average).__name__}", expected="an Average",
+                    fix="begin with start_average")
+        )  # fmt: skip
     if not debias:
         return average.raw
     return jax.tree.map(lambda raw: raw / average.weight.astype(raw.dtype), average.raw)

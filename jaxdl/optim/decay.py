@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import optax
 
-from jaxdl import _trees
+from jaxdl import _hyper, _trees
 from jaxdl.errors import explain
-from jaxdl.optim import _hyper
 from jaxdl.optim.rate import Scalar
 
 NEVER_DECAYED = ("bias", "scale")
@@ -25,6 +24,9 @@ def decay_mask(params: Any) -> Any:
     Returns:
         A tree of bools like `params`.
 
+    Raises:
+        DtypeError: a leaf is no array.
+
     Example:
         >>> import jax.numpy as jnp
         >>> decay_mask({"dense": {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)},
@@ -33,7 +35,7 @@ def decay_mask(params: Any) -> Any:
     """
     chosen = [
         name.rpartition("/")[2] not in NEVER_DECAYED and leaf.ndim >= 2
-        for name, leaf in _trees.named_leaves(params).items()
+        for name, leaf in _trees.named_leaves(_hyper.arrays("decay_mask", "params", params)).items()
     ]
     return jax.tree.unflatten(jax.tree.structure(params), chosen)
 

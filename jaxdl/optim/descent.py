@@ -2,8 +2,7 @@
 
 import optax
 
-from jaxdl import _checks
-from jaxdl.optim import _hyper
+from jaxdl import _checks, _hyper
 from jaxdl.optim.rate import Rate, Scalar, scale_by_learning_rate
 
 MOMENTUM_FORMS = ("heavy_ball", "average", "velocity")

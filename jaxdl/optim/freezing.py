@@ -8,7 +8,7 @@ import jax
 import optax
 
 from jaxdl import _checks, _trees
-from jaxdl.errors import DtypeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 
 STATISTICS = ("running", "batch")
 Labels = str | Sequence[str] | Mapping[Any, Any] | Callable[[str], bool]
@@ -154,10 +154,26 @@ def keep(mask: Any, before: Any, after: Any) -> Any:
     Returns:
         A tree like both.
 
+    Raises:
+        DtypeError: `mask` has a leaf that is no bool.
+        ShapeError: the trees are unlike each other.
+
     Example:
         >>> keep({"a": True, "b": False}, {"a": 1, "b": 2}, {"a": 3, "b": 4})
         {'a': 1, 'b': 4}
     """
+    if not all(isinstance(hold, bool) for hold in jax.tree.leaves(mask)):
+        raise DtypeError(
+            explain("keep", "mask", got="with leaves that are no bools", expected="a tree of bools",
+                    fix="frozen(...).masks(params, state)")
+        )  # fmt: skip
+    for name, tree in (("before", before), ("after", after)):
+        if [*_trees.named_leaves(tree)] != [*_trees.named_leaves(mask)]:
+            raise ShapeError(
+                explain("keep", name, got=f"a tree of {[*_trees.named_leaves(tree)][:6]}",
+                        expected=f"a tree like the mask, {[*_trees.named_leaves(mask)][:6]}",
+                        fix="mask the same tree")
+            )  # fmt: skip
     return jax.tree.map(lambda hold, old, new: old if hold else new, mask, before, after)
 
 

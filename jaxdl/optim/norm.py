@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.optim import _hyper
+from jaxdl import _hyper
 from jaxdl.optim.rate import Scalar
 
 
@@ -19,6 +19,9 @@ def gradient_norm(step: Any) -> jax.Array:
     Returns:
         A scalar.
 
+    Raises:
+        DtypeError: a leaf is no array.
+
     Example:
         >>> import jax.numpy as jnp
         >>> float(gradient_norm({"w": jnp.array([3.0]), "b": jnp.array(4.0)}))
@@ -27,7 +30,7 @@ def gradient_norm(step: Any) -> jax.Array:
     Reference:
         Equals ``optax.tree.norm``.
     """
-    return optax.tree.norm(getattr(step, "gradients", step))
+    return optax.tree.norm(_hyper.arrays("gradient_norm", "step", getattr(step, "gradients", step)))
 
 
 def update_norm(step: Any) -> jax.Array:
@@ -39,6 +42,9 @@ def update_norm(step: Any) -> jax.Array:
     Returns:
         A scalar.
 
+    Raises:
+        DtypeError: a leaf is no array.
+
     Example:
         >>> import jax.numpy as jnp
         >>> float(update_norm({"w": jnp.array([3.0]), "b": jnp.array(4.0)}))
@@ -47,7 +53,7 @@ def update_norm(step: Any) -> jax.Array:
     Reference:
         Equals ``optax.tree.norm``.
     """
-    return optax.tree.norm(getattr(step, "updates", step))
+    return optax.tree.norm(_hyper.arrays("update_norm", "step", getattr(step, "updates", step)))
 
 
 def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformation:

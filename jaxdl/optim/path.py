@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl import _checks
-from jaxdl.errors import DtypeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 
 
 def trajectory(
@@ -46,7 +46,7 @@ def trajectory(
                     fix="optim.sgd(0.1)")
         )  # fmt: skip
     if (found := jax.eval_shape(cost, start)).shape != ():
-        raise ValueError(
+        raise ShapeError(
             explain("trajectory", "cost", got=f"a function that returns shape {found.shape}",
                     expected="a scalar", fix="lambda w: jnp.sum(...)")
         )  # fmt: skip

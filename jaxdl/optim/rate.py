@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxdl import _hyper
 from jaxdl.errors import explain
-from jaxdl.optim import _hyper
 
 Scalar = float | jax.Array
 Rate = Scalar | Callable[[jax.Array], Any]

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxdl import _hyper
 from jaxdl.errors import explain
-from jaxdl.optim import _hyper
 from jaxdl.optim.rate import Scalar
 
 Schedule = Callable[[Any], jax.Array]

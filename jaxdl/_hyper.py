@@ -7,7 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
+
+
+def arrays(op: str, argument: str, tree: Any) -> Any:
+    """Return a tree of arrays, or raise `DtypeError` when a leaf is none."""
+    for leaf in jax.tree.leaves(tree):
+        if not (hasattr(leaf, "dtype") and hasattr(leaf, "ndim")):
+            raise DtypeError(
+                explain(op, argument, got=f"a tree with a {type(leaf).__name__}",
+                        expected="a tree of arrays", fix="pass parameters, gradients or updates")
+            )  # fmt: skip
+    return tree
 
 
 def number(op: str, name: str, value: Any, low: float, high: float, text: str) -> Any:
