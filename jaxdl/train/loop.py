@@ -139,7 +139,7 @@ def make_program(
     objective = make_objective(held, loss, spec, penalty)
 
     def start(key: jax.Array, order: jax.Array, data: Arrays, hyper: Hyper) -> Carry:
-        _check_lengths(data)
+        check_lengths(data)
         initial, key = jax.random.split(_checks.key("train", key))
         params, state = net.init(initial)
         names = ["loss", *(name for name, _ in spec.metrics if spec.train_metrics)]
@@ -150,7 +150,7 @@ def make_program(
             steps = steps_per_epoch(_examples(data), spec.batch_size)
             history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
-        hyper = _arrays(hyper)
+        hyper = strong(hyper)
         opt_state = held.rule(rule(optimizer, hyper)).init(params)
         for name, shape in _recorded(spec, params, state, opt_state, data, hyper).items():
             if name in history or name in RESERVED or (spec.step_records and name.startswith("step_")):
@@ -166,7 +166,7 @@ def make_program(
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
-        hyper = _arrays(hyper)
+        hyper = strong(hyper)
         update = _make_step(objective, rule(optimizer, hyper), hyper, thorough, spec.record, held)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
@@ -361,7 +361,7 @@ def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
             )  # fmt: skip
 
 
-def _arrays(hyper: Hyper) -> Hyper:
+def strong(hyper: Hyper) -> Hyper:
     """Make hyperparameters arrays of a strong dtype: a Python float would compile once more."""
     strong = {
         name: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v)))
@@ -374,7 +374,8 @@ def _examples(data: Arrays) -> int:
     return int(jax.tree.leaves(data.inputs)[0].shape[0])
 
 
-def _check_lengths(data: Arrays) -> None:
+def check_lengths(data: Arrays) -> None:
+    """Raise `ShapeError` unless there is one target an example, and an example."""
     for kind in ("", "valid_"):
         inputs, targets = (getattr(data, f"{kind}{part}") for part in ("inputs", "targets"))
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves((inputs, targets))}
