@@ -127,15 +127,17 @@ def gradient_field(
     grid = _grid("plot.gradient_field", cost, xlim, ylim, GRID)
     x, y, _ = _grid("plot.gradient_field", cost, xlim, ylim, arrows)
     downhill = -np.asarray(jax.vmap(jax.grad(cost))(jnp.stack([x.ravel(), y.ravel()], 1).astype(jnp.float32)))
-    figure = _figure.figure(1, panel_size=(7.0, 4.6))
+    height = min(8.0, 1.0 + 6.0 * (ylim[1] - ylim[0]) / (xlim[1] - xlim[0]))
+    figure = _figure.figure(1, panel_size=(7.6, height))
     axes = figure.axes[0]
     _contours(axes, *grid, levels)
     norms = np.linalg.norm(downhill, axis=1)
     units = downhill / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     field = axes.quiver(x.ravel(), y.ravel(), *units.T, norms, cmap="plasma_r", width=0.003,
-                        scale=1.4 * arrows)  # fmt: skip
+                        scale=1.9 * arrows)  # fmt: skip
     figure.colorbar(field, ax=axes, label="norm of the gradient")
     axes.set(xlim=xlim, ylim=ylim, xlabel="$w_0$", ylabel="$w_1$", title="against the gradient")
+    axes.set_aspect("equal")  # else no arrow would stand at right angles to its contour
     _figure.save(figure, path)
     return figure
 
