@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -54,11 +55,16 @@ class Net:
             `train` switches dropout and batch norm; `key` feeds what is random; `hyper` holds traced
             scalars such as dropout rates.
         config: the `config` of the module it was made of, where there is one; a model file keeps it.
+        collections: whether the first level of `state` names collections, as Linen's does.
+        hold: ``hold(paths) -> Net``, the same network in which the norms at these paths of modules normalise
+            by their running statistics in training too; None where that is not known.
     """
 
     init: Callable[[jax.Array], tuple[Tree, Tree]]
     apply: Apply
     config: Any = None
+    collections: bool = False
+    hold: "Callable[[frozenset[str]], Net] | None" = None
 
 
 def require(op: str, value: Any) -> None:
@@ -109,12 +115,16 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         >>> net.apply(params, state, jnp.ones((4, 3)), train=False)[0].shape
         (4, 2)
     """
+    return _functional(make, frozenset())
+
+
+def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) -> Net:
     module = _abstract(make)
     takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
     graphs, like = {}, {}
     for train in (True, False):
         # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
-        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train)))
+        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train, held)))
     params_like, random_like, state_like = like[True]
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
@@ -142,7 +152,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
             raise DtypeError(_NO_KEY)
         return y, state
 
-    return Net(init, apply, getattr(module, "config", None))
+    return Net(init, apply, getattr(module, "config", None), hold=lambda paths: _functional(make, paths))
 
 
 def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
@@ -175,6 +185,10 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
             explain("from_linen", "module", got=f"a {type(module).__name__}",
                     expected="a flax.linen.Module instance", fix="pass linen.Dense(10), say")
         )  # fmt: skip
+    return _from_linen(module, example, options, frozenset())
+
+
+def _from_linen(module: linen.Module, example: Any, options: dict[str, Any], held: frozenset[str]) -> Net:
     modes = _mode_arguments(module)
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
@@ -198,8 +212,9 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
         for name, tree, wanted in zip(("params", "state"), (params, state), shaped(), strict=True):
             _trees.check_like("Net.apply", name, tree, wanted)
         try:
-            out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                                    **modes(train=train), **options)  # fmt: skip
+            with linen.intercept_methods(partial(_hold_norm, held)):
+                out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                                        **modes(train=train), **options)  # fmt: skip
         except InvalidRngError as error:
             if key is not None:
                 raise
@@ -210,7 +225,10 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
     def shaped() -> tuple[Tree, Tree]:
         return jax.eval_shape(init, jax.random.key(0))
 
-    return Net(init, apply)
+    def hold(paths: frozenset[str]) -> Net:
+        return _from_linen(module, example, options, paths)
+
+    return Net(init, apply, collections=True, hold=hold)
 
 
 def from_pair(init: Callable[[jax.Array], Tree], apply: Callable[[Tree, Any], Any]) -> Net:
@@ -271,9 +289,14 @@ def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     return module
 
 
-def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool) -> nnx.Module:
+def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool, held: frozenset[str]) -> nnx.Module:
     modes = {"deterministic": not train, "use_running_average": not train}
-    return nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+    viewed = nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+
+    def holds(path: Any, node: Any) -> bool:
+        return "/".join(map(str, path)) in held
+
+    return nnx.view(viewed, only=holds, raise_if_not_found=False, use_running_average=True)
 
 
 def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
@@ -307,6 +330,19 @@ def _bind_hyper(module: nnx.Module, hyper: Mapping[str, Any]) -> None:
         # Asked of the class: an nnx.Rngs answers every attribute with a stream of that name.
         if hasattr(type(part), "bind_hyper"):
             part.bind_hyper(hyper)
+
+
+def _hold_norm(held: frozenset[str], call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    module = context.module
+    if (
+        isinstance(module, linen.BatchNorm)
+        and context.method_name == "__call__"
+        and "/".join(module.path) in held
+    ):
+        # The field and the argument exclude each other in Linen, and a bound module is of this call alone.
+        object.__setattr__(module, "use_running_average", True)
+        args, kwargs = args[:1], {name: v for name, v in kwargs.items() if name != "use_running_average"}
+    return call(*args, **kwargs)
 
 
 def _flag(train: Any) -> bool:

@@ -9,34 +9,63 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from golden.make import OPTIMIZERS, START, quartic, torch_trajectory
+from golden.make import (
+    KERAS,
+    KERAS_RATES,
+    OPTIMIZERS,
+    START,
+    keras_trajectory,
+    quartic,
+    torch_trajectory,
+)
 
 from jaxdl import optim
 
 GOLDEN = Path(__file__).parent / "golden" / "optim.npz"
+KERAS_GOLDEN = GOLDEN.with_name("optim_keras.npz")
 OURS: dict[str, optax.GradientTransformation] = {
     "sgd": optim.sgd(0.05),
     "heavy_ball": optim.momentum(0.02, beta=0.9),
+    "nesterov": optim.nesterov(0.02, beta=0.9),
     "adam": optim.adam(0.1),
     "adam_betas": optim.adam(0.1, beta1=0.8, beta2=0.95, eps=1e-3),
+    "adamw": optim.adamw(0.1, weight_decay=0.2, decayed="all"),
+    "adagrad": optim.adagrad(0.5),
+    "adagrad_start": optim.adagrad(0.5, eps=1e-2, start=0.1),
+    "rmsprop": optim.rmsprop(0.002),
+    "rmsprop_eps": optim.rmsprop(0.002, beta=0.99, eps=1e-2),
+    "coupled_decay": optax.chain(optim.weight_decay(0.3, decayed="all"), optim.momentum(0.02)),
+}
+
+
+def two_rates(step: jax.Array) -> jax.Array:
+    return jnp.where(step < 50, *KERAS_RATES)
+
+
+OURS_AS_KERAS: dict[str, optax.GradientTransformation] = {
+    "velocity": optim.momentum(two_rates, form="velocity"),
+    "nesterov": optim.nesterov(two_rates, form="velocity"),
+    "adam": optim.adam(two_rates, form="scaled_rate"),
+    "adam_eps": optim.adam(two_rates, beta1=0.8, beta2=0.95, eps=1e-2, form="scaled_rate"),
+    "rmsprop_inside": optim.rmsprop(two_rates, eps=1e-3, eps_inside=True),
 }
 
 
 def trajectory(rule: optax.GradientTransformation, steps: int = 100) -> np.ndarray:
-    def step(carry: Any, _: Any) -> Any:
-        w, state = carry
-        updates, state = rule.update(jax.grad(quartic)(w), state, w)
-        w = optax.apply_updates(w, updates)
-        return (w, state), w
-
-    start = jnp.asarray(START, jnp.float32)
-    return np.asarray(jax.jit(lambda: jax.lax.scan(step, (start, rule.init(start)), length=steps))()[1])
+    run = jax.jit(lambda w: optim.trajectory(quartic, w, rule, steps=steps))
+    return np.asarray(run(jnp.asarray(START, jnp.float32)))[1:]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_hundred_steps_equal_torch(name: str) -> None:
     with np.load(GOLDEN) as golden:
         np.testing.assert_allclose(trajectory(OURS[name]), golden[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_hundred_steps_at_two_rates_equal_keras(name: str) -> None:
+    with np.load(KERAS_GOLDEN) as golden:
+        np.testing.assert_allclose(trajectory(OURS_AS_KERAS[name]), golden[name], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -46,6 +75,14 @@ def test_golden_files_are_torch(name: str) -> None:
         np.testing.assert_allclose(golden[name], torch_trajectory(torch, name), rtol=1e-6, atol=1e-6)
 
 
+def test_golden_files_are_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", reason="Keras is not installed; the golden file stands in for it")
+    with np.load(KERAS_GOLDEN) as golden:
+        for name in KERAS:
+            np.testing.assert_allclose(golden[name], keras_trajectory(keras, name), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
@@ -53,16 +90,42 @@ def test_golden_files_are_torch(name: str) -> None:
         (optim.momentum(0.02, beta=0.8), optax.sgd(0.02, momentum=0.8)),
         (optim.momentum(0.02, form="average"), optax.chain(optax.ema(0.9, debias=False), optax.scale(-0.02))),
         (optim.momentum(0.02, form="average", debias=True), optax.chain(optax.ema(0.9), optax.scale(-0.02))),
+        (optim.nesterov(0.02), optax.sgd(0.02, momentum=0.9, nesterov=True)),
+        (optim.adagrad(0.5, eps_inside=True, start=0.1), optax.adagrad(0.5)),
+        (optim.rmsprop(0.002, eps_inside=True), optax.rmsprop(0.002)),
+        (optim.rmsprop(0.002), optax.rmsprop(0.002, eps_in_sqrt=False)),
         (optim.adam(0.1), optax.adam(0.1)),
+        (optim.adamw(0.1, weight_decay=0.2, decayed="all"), optax.adamw(0.1, weight_decay=0.2)),
+        (
+            optax.chain(optim.clip_by_global_norm(0.5), optim.sgd(0.1)),
+            optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1)),
+        ),
+        (
+            optim.adam(optim.warmup_cosine(0.2, warmup=10, total=80, start=0.01, end=0.02)),
+            optax.adam(optax.warmup_cosine_decay_schedule(0.01, 0.2, 10, 80, 0.02)),
+        ),
     ],
 )
 def test_equals_optax(ours: Any, theirs: Any) -> None:
-    np.testing.assert_array_equal(trajectory(ours), trajectory(theirs))
+    np.testing.assert_allclose(trajectory(ours), trajectory(theirs), rtol=2e-5, atol=2e-6)
 
 
 def test_average_is_heavy_ball_with_a_smaller_rate() -> None:
     average = trajectory(optim.momentum(0.1, beta=0.9, form="average"))
     np.testing.assert_allclose(average, trajectory(optim.momentum(0.01, beta=0.9)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [optim.momentum, optim.nesterov])
+def test_velocity_is_heavy_ball_while_the_rate_is_constant(form: Any) -> None:
+    velocity, ball = (trajectory(form(0.02, form=name)) for name in ("velocity", "heavy_ball"))
+    np.testing.assert_allclose(velocity, ball, rtol=1e-5, atol=1e-6)
+    velocity, ball = (trajectory(form(two_rates, form=name)) for name in ("velocity", "heavy_ball"))
+    assert np.abs(velocity - ball).max() > 1e-3
+
+
+def test_a_schedule_that_is_constant_changes_no_bit() -> None:
+    for make in (optim.sgd, optim.momentum, optim.adam):
+        np.testing.assert_array_equal(trajectory(make(0.02)), trajectory(make(lambda step: 0.02)))
 
 
 def by_hand(
@@ -90,7 +153,33 @@ def test_printed_formulas() -> None:
         v, s = 0.9 * m[0] + 0.1 * g, 0.999 * m[1] + 0.001 * g**2
         return 0.1 * (v / (1 - 0.9**t)) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8), [v, s]
 
+    def velocity(g: np.ndarray, m: list[np.ndarray], t: int) -> Any:
+        v = 0.9 * m[0] - 0.02 * g
+        return -v, [v, m[1]]
+
+    def ahead(g: np.ndarray, m: list[np.ndarray], t: int) -> Any:
+        v = 0.9 * m[0] - 0.02 * g
+        return -(0.9 * v - 0.02 * g), [v, m[1]]
+
+    def adagrad(g: np.ndarray, m: list[np.ndarray], t: int) -> Any:
+        h = m[0] + g**2
+        return 0.5 * g / (np.sqrt(h) + 1e-7), [h, m[1]]
+
+    def rmsprop(g: np.ndarray, m: list[np.ndarray], t: int) -> Any:
+        s = 0.9 * m[0] + 0.1 * g**2
+        return 0.002 * g / (np.sqrt(s) + 1e-8), [s, m[1]]
+
+    def scaled(g: np.ndarray, m: list[np.ndarray], t: int) -> Any:
+        v, s = 0.9 * m[0] + 0.1 * g, 0.999 * m[1] + 0.001 * g**2
+        rate = 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        return rate * v / (np.sqrt(s) + 1e-7), [v, s]
+
     for rule, formula in (
+        (optim.momentum(0.02, form="velocity"), velocity),
+        (optim.nesterov(0.02, form="velocity"), ahead),
+        (optim.adagrad(0.5), adagrad),
+        (optim.rmsprop(0.002), rmsprop),
+        (optim.adam(0.1, form="scaled_rate"), scaled),
         (optim.momentum(0.1, form="average"), average),
         (optim.momentum(0.1, form="average", debias=True), corrected),
         (optim.adam(0.1), adam),
@@ -100,9 +189,23 @@ def test_printed_formulas() -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [optim.sgd, optim.momentum, lambda lr: optim.momentum(lr, beta=lr, form="average"), optim.adam,
-     lambda lr: optim.adam(lr, beta1=lr, beta2=lr, eps=lr)],
-)  # fmt: skip
+    [
+        optim.sgd,
+        lambda lr: optim.momentum(lr, beta=lr),
+        lambda lr: optim.momentum(lr, beta=lr, form="average", debias=True),
+        lambda lr: optim.momentum(lr, beta=lr, form="velocity"),
+        lambda lr: optim.nesterov(lr, beta=lr),
+        lambda lr: optim.adagrad(lr, eps=lr, start=lr),
+        lambda lr: optim.adagrad(lr, eps=lr, start=lr, eps_inside=True),
+        lambda lr: optim.rmsprop(lr, beta=lr, eps=lr),
+        lambda lr: optim.adam(lr, beta1=lr, beta2=lr, eps=lr),
+        lambda lr: optim.adam(lr, beta1=lr, beta2=lr, eps=lr, form="scaled_rate"),
+        lambda lr: optim.adamw(lr, beta1=lr, beta2=lr, eps=lr, weight_decay=lr, decayed="all"),
+        lambda lr: optax.chain(optim.clip_by_global_norm(lr), optim.sgd(lr)),
+        lambda lr: optim.sgd(optim.warmup_cosine(lr, warmup=20 * lr, total=10, start=lr / 2, end=lr / 3)),
+        lambda lr: optim.sgd(optim.geometric(lr, last=2 * lr, steps=30 * lr + 2)),
+    ],
+)
 def test_hyperparameters_may_be_traced(make: Callable[[Any], optax.GradientTransformation]) -> None:
     def end(rate: jax.Array) -> jax.Array:
         w = jnp.asarray(START, jnp.float32)

@@ -11,6 +11,9 @@ from .decision_tree import tree as tree
 from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
+from .paths import gradient_field as gradient_field
+from .paths import paths as paths
+from .rates import rate_range as rate_range
 from .regions import regions as regions
 from .selection import learning_curve as learning_curve
 from .selection import random_search as random_search

@@ -14,6 +14,9 @@ from .order import batch_order as batch_order
 from .order import steps_per_epoch as steps_per_epoch
 from .predict import evaluate as evaluate
 from .predict import predict as predict
+from .rate_range import RateRange as RateRange
+from .rate_range import make_rate_range as make_rate_range
+from .rate_range import rate_range as rate_range
 from .spec import Arrays as Arrays
 from .spec import Carry as Carry
 from .spec import Health as Health

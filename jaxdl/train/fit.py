@@ -119,7 +119,7 @@ def fit(
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`,
-            `step_losses`, `eval_batch_size`, `record`.
+            `step_losses`, `eval_batch_size`, `record`, `step_records`, `frozen`.
 
     Returns:
         `Fitted`: parameters, history, timing; it predicts, evaluates and saves.

@@ -15,6 +15,7 @@ from jaxdl import net as net_module
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train import evaluation, health
+from jaxdl.train.freeze import Freeze, freeze
 from jaxdl.train.order import batch_order, steps_per_epoch
 from jaxdl.train.spec import (
     RESERVED,
@@ -134,10 +135,11 @@ def make_program(
     """
     check_parts(net, loss, optimizer, penalty)
     loss = with_hyper(loss)
-    objective = _make_objective(net, loss, spec, penalty)
+    held = freeze(net, spec.frozen)
+    objective = make_objective(held, loss, spec, penalty)
 
     def start(key: jax.Array, order: jax.Array, data: Arrays, hyper: Hyper) -> Carry:
-        _check_lengths(data)
+        check_lengths(data)
         initial, key = jax.random.split(_checks.key("train", key))
         params, state = net.init(initial)
         names = ["loss", *(name for name, _ in spec.metrics if spec.train_metrics)]
@@ -148,21 +150,24 @@ def make_program(
             steps = steps_per_epoch(_examples(data), spec.batch_size)
             history["step_loss"] = jnp.full((spec.epochs, steps), jnp.nan, jnp.float32)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
-        hyper = _arrays(hyper)
-        opt_state = rule(optimizer, hyper).init(params)
+        hyper = strong(hyper)
+        opt_state = held.rule(rule(optimizer, hyper)).init(params)
         for name, shape in _recorded(spec, params, state, opt_state, data, hyper).items():
-            if name in history or name in RESERVED:
+            if name in history or name in RESERVED or (spec.step_records and name.startswith("step_")):
                 raise ValueError(
                     explain("train", "record", got=f"a function that returns '{name}'",
                             expected=f"names other than {sorted({*history, *RESERVED})}",
                             fix="choose another name")
                 )  # fmt: skip
             history[name] = jnp.full((spec.epochs, *shape), jnp.nan, jnp.float32)
+            if spec.step_records:
+                steps = steps_per_epoch(_examples(data), spec.batch_size)
+                history[f"step_{name}"] = jnp.full((spec.epochs, steps, *shape), jnp.nan, jnp.float32)
         return Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
 
     def advance(carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
-        hyper = _arrays(hyper)
-        update = _make_step(objective, rule(optimizer, hyper), hyper, thorough, spec.record)
+        hyper = strong(hyper)
+        update = _make_step(objective, rule(optimizer, hyper), hyper, thorough, spec.record, held)
         outputs = _abstract_outputs(net, carry, data, hyper, spec)
         wrong = partial(health.wrong_labels, outputs, data.targets)
 
@@ -191,9 +196,12 @@ def with_hyper(loss: Loss) -> Loss:
     return loss if takes else lambda outputs, targets, hyper: loss(outputs, targets)
 
 
-def _make_objective(net: Net, loss: Loss, spec: Spec, penalty: Penalty | None) -> Callable[..., Any]:
+def make_objective(held: Freeze, loss: Loss, spec: Spec, penalty: Penalty | None) -> Callable[..., Any]:
+    """Return what a step differentiates: ``(params, state, x, y, key, hyper) -> cost, (state, recorded)``."""
+
     def objective(params: Tree, state: Tree, x: Any, y: Any, key: jax.Array, hyper: Hyper) -> Any:
-        outputs, state = net.apply(params, state, x, train=True, key=key, hyper=hyper)
+        params = held.constant(params)
+        outputs, state = held.net.apply(params, state, x, train=True, key=key, hyper=hyper)
         values = evaluation.rows("loss", partial(loss, hyper=hyper), outputs, y)
         cost = losses.reduce(values, reduction=spec.reduction)
         extra = 0 if penalty is None else penalty(params, hyper)
@@ -211,7 +219,10 @@ def _make_step(
     hyper: Hyper,
     thorough: bool,
     record: Record | None,
+    held: Freeze,
 ) -> Callable[..., Any]:
+    optimizer = held.rule(optimizer)
+
     def step(learner: Any, batch: Any) -> Any:
         (params, before, opt_state), (x, y, key) = learner, batch
         (cost, (state, ys)), gradients = jax.value_and_grad(objective, has_aux=True)(
@@ -221,7 +232,8 @@ def _make_step(
         if record is not None:
             ys |= record(Step(params, before, gradients, updates, opt_state, x, y, key, hyper))
         ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
-        return (optax.apply_updates(params, updates), state, opt_state), ys
+        params, state = held.keep((params, before), (optax.apply_updates(params, updates), state))
+        return (params, state, opt_state), ys
 
     return step
 
@@ -255,7 +267,7 @@ def _steps(
     carry = carry._replace(params=params, state=state, opt_state=opt_state,
                            health=_first(carry.health, found))  # fmt: skip
     recorded = {name: jnp.mean(values, axis=0) for name, values in ys.items()}
-    return carry, recorded | ({"step_loss": ys["loss"]} if spec.step_losses else {})
+    return carry, recorded | {f"step_{name}": values for name, values in ys.items()}
 
 
 def _fetcher(data: Arrays, indices: jax.Array) -> tuple[Callable[[Any], Any], Any]:
@@ -349,7 +361,7 @@ def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
             )  # fmt: skip
 
 
-def _arrays(hyper: Hyper) -> Hyper:
+def strong(hyper: Hyper) -> Hyper:
     """Make hyperparameters arrays of a strong dtype: a Python float would compile once more."""
     strong = {
         name: lax.convert_element_type(v, jnp.result_type(jnp.asarray(v)))
@@ -362,7 +374,8 @@ def _examples(data: Arrays) -> int:
     return int(jax.tree.leaves(data.inputs)[0].shape[0])
 
 
-def _check_lengths(data: Arrays) -> None:
+def check_lengths(data: Arrays) -> None:
+    """Raise `ShapeError` unless there is one target an example, and an example."""
     for kind in ("", "valid_"):
         inputs, targets = (getattr(data, f"{kind}{part}") for part in ("inputs", "targets"))
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves((inputs, targets))}

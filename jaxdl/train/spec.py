@@ -11,6 +11,7 @@ from jaxdl import _checks
 from jaxdl.errors import DtypeError, explain
 from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
+from jaxdl.optim import Frozen
 from jaxdl.train.order import SHUFFLES
 
 RESERVED = ("loss", "cost", "probe", "step_loss")
@@ -64,7 +65,10 @@ class Spec:
         step_losses: record the loss of every step too, as ``step_loss`` (epochs, steps).
         eval_batch_size: examples a validation batch; every example is seen exactly once.
         record: ``record(step) -> {name: array}``, called inside every step with a `Step`; the mean over the
-            steps of an epoch is recorded under each name, (epochs, ...). It costs what it computes.
+            steps of an epoch is recorded under each name, (epochs, ...). It costs what it computes. Such as
+            ``lambda step: {"rate": optim.learning_rate(step), "norm": optim.gradient_norm(step)}``.
+        step_records: keep what `record` returns of every step too, as ``step_<name>`` (epochs, steps, ...).
+        frozen: what `optim.frozen` returned: these parameters and running statistics keep every bit.
 
     Raises:
         ValueError: an entry out of range, or a metric called "loss".
@@ -80,6 +84,8 @@ class Spec:
     step_losses: bool = False
     eval_batch_size: int = 1024
     record: Record | None = None
+    step_records: bool = False
+    frozen: Frozen | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
@@ -91,7 +97,12 @@ class Spec:
             raise DtypeError(
                 explain("Spec", "record", got=f"a {type(self.record).__name__}",
                         expected="a function or None",
-                        fix="record=lambda step: {'gradient_norm': optax.tree.norm(step.gradients)}")
+                        fix="record=lambda step: {'gradient_norm': optim.gradient_norm(step)}")
+            )  # fmt: skip
+        if not isinstance(self.frozen, Frozen | None):
+            raise DtypeError(
+                explain("Spec", "frozen", got=f"a {type(self.frozen).__name__}",
+                        expected="what optim.frozen returns, or None", fix="frozen=optim.frozen('layers/0')")
             )  # fmt: skip
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):

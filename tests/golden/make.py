@@ -1,6 +1,7 @@
 """Write the golden files from PyTorch: ``PYTHONPATH=tests python tests/golden/make.py``."""
 
 import itertools
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,22 @@ OPTIMIZERS = {
     "heavy_ball": ("SGD", {"lr": 0.02, "momentum": 0.9}),
     "adam": ("Adam", {"lr": 0.1}),
     "adam_betas": ("Adam", {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3}),
+    "adamw": ("AdamW", {"lr": 0.1, "weight_decay": 0.2}),
+    "nesterov": ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True}),
+    "adagrad": ("Adagrad", {"lr": 0.5, "eps": 1e-7}),
+    "adagrad_start": ("Adagrad", {"lr": 0.5, "eps": 1e-2, "initial_accumulator_value": 0.1}),
+    "rmsprop": ("RMSprop", {"lr": 0.002, "alpha": 0.9}),
+    "rmsprop_eps": ("RMSprop", {"lr": 0.002, "alpha": 0.99, "eps": 1e-2}),
+    "coupled_decay": ("SGD", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.3}),
 }
+KERAS = {
+    "velocity": ("SGD", {"momentum": 0.9}),
+    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "adam": ("Adam", {"epsilon": 1e-7}),
+    "adam_eps": ("Adam", {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2}),
+    "rmsprop_inside": ("RMSprop", {"rho": 0.9, "epsilon": 1e-3}),
+}
+KERAS_RATES = (0.05, 0.02)  # of the first 50 steps and of the others
 
 
 def quartic(w: Any) -> Any:
@@ -32,6 +48,24 @@ def torch_trajectory(torch: Any, name: str) -> np.ndarray:
         quartic(w).backward()
         rule.step()
         path.append(w.detach().numpy().copy())
+    return np.stack(path)
+
+
+def quartic_gradient(w: Any) -> Any:
+    """Return the gradient of `quartic`, worked by hand."""
+    return np.array([w[0] ** 3 / 5 + w[1], 2 * w[1] + w[0]], np.float32)
+
+
+def keras_trajectory(keras: Any, name: str) -> np.ndarray:
+    """Return 100 steps of a Keras optimizer on `quartic`, at two rates, (100, 2)."""
+    kind, options = KERAS[name]
+    w = keras.Variable(np.array(START, np.float32))
+    rule, path = getattr(keras.optimizers, kind)(learning_rate=KERAS_RATES[0], **options), []
+    rule.build([w])
+    for number in range(100):
+        rule.learning_rate.assign(KERAS_RATES[number >= 50])
+        rule.apply([keras.ops.convert_to_tensor(quartic_gradient(np.asarray(w.value)))])
+        path.append(np.array(w.value))
     return np.stack(path)
 
 
@@ -88,6 +122,8 @@ def torch_decay(torch: Any) -> dict[str, np.ndarray]:
 
 def main() -> None:
     sys.path.insert(0, str(FOLDER.parent))
+    os.environ["KERAS_BACKEND"] = "jax"
+    import keras
     import opspec
     import torch
 
@@ -99,6 +135,7 @@ def main() -> None:
         np.savez_compressed(FOLDER / f"ops_{family}.npz", **arrays)
     np.savez_compressed(FOLDER / "optim.npz", **{name: torch_trajectory(torch, name) for name in OPTIMIZERS})
     np.savez_compressed(FOLDER / "decay.npz", **torch_decay(torch))
+    np.savez_compressed(FOLDER / "optim_keras.npz", **{name: keras_trajectory(keras, name) for name in KERAS})
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
 
 
