@@ -8,6 +8,7 @@ norm). `functional` makes a `Net` of a flax NNX module, `from_linen` of a Linen 
 bare functions. Splitting and merging of modules happen at trace time only.
 """
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -17,11 +18,12 @@ import jax
 import jax.numpy as jnp
 from flax import linen, nnx
 
-from jaxdl import _checks, _trees
+from jaxdl import _capture, _checks, _trees
 from jaxdl._summary import summary as summary
 from jaxdl.errors import DtypeError, explain
 
 Tree = dict[Any, Any]
+MODES = ("train", "evaluate", "measure")
 
 
 class Apply(Protocol):
@@ -40,6 +42,20 @@ class Apply(Protocol):
         """Return the outputs and the new state."""
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LayerOutput:
+    """What a module inside a network returned.
+
+    Attributes:
+        value: the array, (batch, ...) as a rule.
+        kind: name of the module's class, or the activation of a `jaxdl.layers.Activation`: ``"relu"``.
+    """
+
+    value: jax.Array
+    kind: str = dataclasses.field(metadata={"static": True})
+
+
 @dataclasses.dataclass(frozen=True)
 class Net:
     """A network as two pure functions.
@@ -50,11 +66,19 @@ class Net:
             `train` switches dropout and batch norm; `key` feeds what is random; `hyper` holds traced
             scalars such as dropout rates.
         config: the `config` of the module it was made of, where there is one; a model file keeps it.
+        trace: called as `apply`; returns ``{path: LayerOutput}``, the outputs of the modules inside in the
+            order of the calls, the whole one's as "output" where it holds none. What is called within a
+            scan, remat or jit of the network's own is left out. None for a pair of functions.
+        measure: ``measure(params, state, x, hyper=None) -> state``: evaluation mode, with mean and variance
+            of the batch in the place of the running ones; see `jaxdl.train.exact_statistics`. None where
+            there is no `jaxdl.layers.BatchNorm`, or a batch norm of another make.
     """
 
     init: Callable[[jax.Array], tuple[Tree, Tree]]
     apply: Apply
     config: Any = None
+    trace: Callable[..., dict[str, LayerOutput]] | None = None
+    measure: Callable[..., Tree] | None = None
 
 
 def require(op: str, value: Any) -> None:
@@ -108,14 +132,31 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
     module = _abstract(make)
     takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
     graphs, like = {}, {}
-    for train in (True, False):
+    for mode in MODES:
         # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
-        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train)))
-    params_like, random_like, state_like = like[True]
+        graphs[mode], *like[mode] = nnx.eval_shape(lambda mode=mode: _split(_view(make, mode)))
+    params_like, random_like, state_like = like["train"]
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
         _, params, _, state = _split(make(nnx.Rngs(_checks.key("Net.init", key))))
         return params, state
+
+    def run(mode: str, params: Tree, state: Tree, x: Any, key: Any, hyper: Any, hook: Any) -> Any:
+        _trees.check_like("Net.apply", "params", params, params_like)
+        _trees.check_like("Net.apply", "state", state, state_like)
+        randomness = _seed_streams(random_like, key)
+        merged = nnx.merge(graphs[mode], params, randomness, state)
+        _bind_hyper(merged, hyper or {})
+        rngs = {"rngs": None if key is None else nnx.Rngs(key)} if takes_rngs else {}
+        with hook(merged) as found:
+            y = merged(x, **rngs)
+        _, _, after, state = _split(merged)
+        if key is None and _drawn(randomness, after):
+            raise DtypeError(
+                explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
+                        fix="apply(..., key=jax.random.key(seed))")
+            )  # fmt: skip
+        return y, state, found
 
     def apply(
         params: Tree,
@@ -126,22 +167,22 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         key: jax.Array | None = None,
         hyper: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Tree]:
-        _trees.check_like("Net.apply", "params", params, params_like)
-        _trees.check_like("Net.apply", "state", state, state_like)
-        randomness = _seed_streams(random_like, key)
-        merged = nnx.merge(graphs[_flag(train)], params, randomness, state)
-        _bind_hyper(merged, hyper or {})
-        rngs = {"rngs": None if key is None else nnx.Rngs(key)} if takes_rngs else {}
-        y = merged(x, **rngs)
-        _, _, after, state = _split(merged)
-        if key is None and _drawn(randomness, after):
-            raise DtypeError(
-                explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
-                        fix="apply(..., key=jax.random.key(seed))")
-            )  # fmt: skip
-        return y, state
+        mode = "train" if _flag(train) else "evaluate"
+        return run(mode, params, state, x, key, hyper, contextlib.nullcontext)[:2]
 
-    return Net(init, apply, getattr(module, "config", None))
+    def trace(
+        params: Tree, state: Tree, x: Any, *, train: bool, key: Any = None, hyper: Any = None
+    ) -> dict[str, LayerOutput]:
+        mode = "train" if _flag(train) else "evaluate"
+        y, _, found = run(mode, params, state, x, key, hyper, _capture.outputs)
+        return _layer_outputs(found or _capture.arrays("output", type(module).__name__, y))
+
+    def measure(params: Tree, state: Tree, x: Any, hyper: Any = None) -> Tree:
+        return run("measure", params, state, x, None, hyper, contextlib.nullcontext)[1]
+
+    norms = [part for _, part in nnx.iter_modules(module) if isinstance(part, nnx.BatchNorm)]
+    measurable = bool(norms) and all(hasattr(part, "measuring") for part in norms)
+    return Net(init, apply, getattr(module, "config", None), trace, measure if measurable else None)
 
 
 def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
@@ -197,7 +238,28 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
                                 **modes(train=train), **options)  # fmt: skip
         return out, {**state, **new}
 
-    return Net(init, apply)
+    def trace(
+        params: Tree, state: Tree, x: Any, *, train: bool, key: Any = None, hyper: Any = None
+    ) -> dict[str, LayerOutput]:
+        kinds: dict[str, str] = {}
+
+        def keep(part: linen.Module, method: str) -> bool:
+            name = "/".join(part.path)
+            if method == "__call__":
+                kinds.setdefault(name, type(part).__name__)
+            return method == "__call__"
+
+        streams = None if key is None else {"dropout": _checks.key("Net.trace", key)}
+        changes = [*(state if _flag(train) else []), "intermediates"]
+        _, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                              capture_intermediates=keep, **modes(train=train), **options)  # fmt: skip
+        inner = [name for name in kinds if name] or [""]
+        return _layer_outputs([
+            item for name in inner for result in _intermediates(new["intermediates"], name)
+            for item in _capture.arrays(name or "output", kinds[name], result)
+        ])  # fmt: skip
+
+    return Net(init, apply, trace=trace)
 
 
 def from_pair(init: Callable[[jax.Array], Tree], apply: Callable[[Tree, Any], Any]) -> Net:
@@ -258,9 +320,21 @@ def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     return module
 
 
-def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool) -> nnx.Module:
-    modes = {"deterministic": not train, "use_running_average": not train}
+def _view(make: Callable[[nnx.Rngs], nnx.Module], mode: str) -> nnx.Module:
+    still = mode != "train"
+    modes = {"deterministic": still, "use_running_average": still, "measuring": mode == "measure"}
     return nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+
+
+def _layer_outputs(found: list[_capture.Found]) -> dict[str, LayerOutput]:
+    named = _capture.numbered(found)
+    return {name: LayerOutput(item.value, item.kind) for name, item in named.items()}
+
+
+def _intermediates(collection: Mapping[str, Any], path: str) -> tuple[Any, ...]:
+    for part in path.split("/") if path else ():
+        collection = collection[part]
+    return collection["__call__"]
 
 
 def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:
