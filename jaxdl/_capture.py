@@ -1,18 +1,33 @@
 """Outputs of the modules inside an NNX module, taken while it is called."""
 
 import contextlib
+import dataclasses
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
+from flax import linen, nnx
 
 from jaxdl import _trees
 
 _LOCK = threading.RLock()
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LayerOutput:
+    """What a module inside a network returned.
+
+    Attributes:
+        value: the array, (batch, ...) as a rule.
+        kind: name of the module's class, or the activation of a `jaxdl.layers.Activation`: ``"relu"``.
+    """
+
+    value: jax.Array
+    kind: str = dataclasses.field(metadata={"static": True})
 
 
 class Found(NamedTuple):
@@ -56,13 +71,37 @@ def arrays(path: str, kind: str, result: Any) -> list[Found]:
     ]
 
 
-def numbered(found: list[Found]) -> dict[str, Found]:
+def named(found: list[Found]) -> dict[str, LayerOutput]:
     """Return the outputs by path; a module that was called again appears again, as ``path#2``."""
-    named: dict[str, Found] = {}
-    for item in found:
-        calls = sum(other.path == item.path for other in named.values())
-        named[f"{item.path}#{calls + 1}" if calls else item.path] = item
-    return named
+    outputs: dict[str, LayerOutput] = {}
+    seen: dict[str, int] = {}
+    for path, kind, value in found:
+        seen[path] = seen.get(path, 0) + 1
+        name = path if seen[path] == 1 else f"{path}#{seen[path]}"
+        outputs[name] = LayerOutput(value, kind)
+    return outputs
+
+
+class LinenCalls:
+    """The calls of a Linen module: `keep` is given to flax, which then stores what they return."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[tuple[str, ...], str] = {}
+
+    def keep(self, part: linen.Module, method: str) -> bool:
+        """Say whether flax is to store the output of this method; only calls are stored."""
+        if method == "__call__":
+            self.kinds.setdefault(part.path, type(part).__name__)
+        return method == "__call__"
+
+    def outputs(self, collection: Mapping[str, Any]) -> list[Found]:
+        """Return what flax stored, without the outermost call unless there is no other."""
+        found = []
+        for path in [path for path in self.kinds if path] or [()]:
+            held = functools.reduce(lambda node, part: node[part], path, collection)
+            for result in held["__call__"]:
+                found += arrays("/".join(path) or "output", self.kinds[path], result)
+        return found
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ bare functions. Splitting and merging of modules happen at trace time only.
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -17,13 +18,17 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 from flax import linen, nnx
+from flax.errors import InvalidRngError
 
 from jaxdl import _capture, _checks, _trees
+from jaxdl._capture import LayerOutput as LayerOutput
 from jaxdl._summary import summary as summary
 from jaxdl.errors import DtypeError, explain
 
 Tree = dict[Any, Any]
 MODES = ("train", "evaluate", "measure")
+_NO_KEY = explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
+                  fix="apply(..., key=jax.random.key(seed))")  # fmt: skip
 
 
 class Apply(Protocol):
@@ -40,20 +45,6 @@ class Apply(Protocol):
         hyper: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Tree]:
         """Return the outputs and the new state."""
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class LayerOutput:
-    """What a module inside a network returned.
-
-    Attributes:
-        value: the array, (batch, ...) as a rule.
-        kind: name of the module's class, or the activation of a `jaxdl.layers.Activation`: ``"relu"``.
-    """
-
-    value: jax.Array
-    kind: str = dataclasses.field(metadata={"static": True})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,10 +143,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
             y = merged(x, **rngs)
         _, _, after, state = _split(merged)
         if key is None and _drawn(randomness, after):
-            raise DtypeError(
-                explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
-                        fix="apply(..., key=jax.random.key(seed))")
-            )  # fmt: skip
+            raise DtypeError(_NO_KEY)
         return y, state, found
 
     def apply(
@@ -175,7 +163,7 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
     ) -> dict[str, LayerOutput]:
         mode = "train" if _flag(train) else "evaluate"
         y, _, found = run(mode, params, state, x, key, hyper, _capture.outputs)
-        return _layer_outputs(found or _capture.arrays("output", type(module).__name__, y))
+        return _capture.named(found or _capture.arrays("output", type(module).__name__, y))
 
     def measure(params: Tree, state: Tree, x: Any, hyper: Any = None) -> Tree:
         return run("measure", params, state, x, None, hyper, contextlib.nullcontext)[1]
@@ -199,7 +187,8 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
 
     Raises:
         TypeError: `module` is no Linen module.
-        DtypeError: a key that is no typed key.
+        DtypeError: a key that is no typed key, or a missing key where the module draws numbers.
+        ShapeError: `params` or `state` that are not of this network, named by their first difference.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -223,6 +212,21 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
         variables = dict(module.init(streams, x, **modes(train=False), **options))
         return dict(variables.pop("params", {})), variables
 
+    def run(
+        params: Tree, state: Tree, x: Any, train: bool, key: Any, **capture: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
+        changes = [*(state if _flag(train) else []), *(["intermediates"] if capture else [])]
+        for name, tree, wanted in zip(("params", "state"), (params, state), shaped(), strict=True):
+            _trees.check_like("Net.apply", name, tree, wanted)
+        try:
+            return module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                                **modes(train=train), **options, **capture)  # fmt: skip
+        except InvalidRngError as error:
+            if key is not None:
+                raise
+            raise DtypeError(f"{_NO_KEY} (flax: {error})") from error
+
     def apply(
         params: Tree,
         state: Tree,
@@ -232,32 +236,19 @@ def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
         key: jax.Array | None = None,
         hyper: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Tree]:
-        streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
-        changes = [*state] if _flag(train) else []
-        out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                                **modes(train=train), **options)  # fmt: skip
+        out, new = run(params, state, x, train, key)
         return out, {**state, **new}
 
     def trace(
         params: Tree, state: Tree, x: Any, *, train: bool, key: Any = None, hyper: Any = None
     ) -> dict[str, LayerOutput]:
-        kinds: dict[str, str] = {}
+        calls = _capture.LinenCalls()
+        _, new = run(params, state, x, train, key, capture_intermediates=calls.keep)
+        return _capture.named(calls.outputs(new["intermediates"]))
 
-        def keep(part: linen.Module, method: str) -> bool:
-            name = "/".join(part.path)
-            if method == "__call__":
-                kinds.setdefault(name, type(part).__name__)
-            return method == "__call__"
-
-        streams = None if key is None else {"dropout": _checks.key("Net.trace", key)}
-        changes = [*(state if _flag(train) else []), "intermediates"]
-        _, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                              capture_intermediates=keep, **modes(train=train), **options)  # fmt: skip
-        inner = [name for name in kinds if name] or [""]
-        return _layer_outputs([
-            item for name in inner for result in _intermediates(new["intermediates"], name)
-            for item in _capture.arrays(name or "output", kinds[name], result)
-        ])  # fmt: skip
+    @functools.cache
+    def shaped() -> tuple[Tree, Tree]:
+        return jax.eval_shape(init, jax.random.key(0))
 
     return Net(init, apply, trace=trace)
 
@@ -324,17 +315,6 @@ def _view(make: Callable[[nnx.Rngs], nnx.Module], mode: str) -> nnx.Module:
     still = mode != "train"
     modes = {"deterministic": still, "use_running_average": still, "measuring": mode == "measure"}
     return nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
-
-
-def _layer_outputs(found: list[_capture.Found]) -> dict[str, LayerOutput]:
-    named = _capture.numbered(found)
-    return {name: LayerOutput(item.value, item.kind) for name, item in named.items()}
-
-
-def _intermediates(collection: Mapping[str, Any], path: str) -> tuple[Any, ...]:
-    for part in path.split("/") if path else ():
-        collection = collection[part]
-    return collection["__call__"]
 
 
 def _split(module: nnx.Module) -> tuple[Any, Tree, Tree, Tree]:

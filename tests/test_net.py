@@ -211,3 +211,15 @@ def test_summary_counts_convolutions_and_scans() -> None:
     params = {"k": kernel, "w": jnp.ones((128, 128))}
     table = net.summary(net.from_pair(lambda key: params, convolve), jnp.ones((2, 4, 4, 2)))
     assert table.macs == 16 * 8 * 9 * 2 + 5 * 128 * 128
+
+
+def test_linen_errors_are_ours() -> None:
+    made = net.from_linen(LinenMLP(), X)
+    params, state = made.init(jax.random.key(0))
+    with pytest.raises(DtypeError, match="expected a key, as the network draws numbers"):
+        made.apply(params, state, X, train=True)
+    less = {**params, "Dense_1": {"kernel": params["Dense_1"]["kernel"]}}
+    with pytest.raises(ShapeError, match="'Dense_1/bias' missing"):
+        made.apply(less, state, X, train=False)
+    with pytest.raises(ShapeError, match=r"argument 'state' is a tree with .* missing"):
+        made.apply(params, {}, X, train=False)

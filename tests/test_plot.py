@@ -27,6 +27,8 @@ def test_history_draws_one_panel_a_quantity(tmp_path: Path) -> None:
 def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="nothing was recorded"):
         plot.history({})
+    with pytest.raises(TypeError, match=r"plot.history\(fitted.history\)"):
+        plot.history([1.0, 2.0])  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"pip install -e '.\[examples\]'"):
         plot.history(CURVES)

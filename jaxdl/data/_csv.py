@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxdl.errors import FormatError
+from jaxdl.errors import FormatError, explain
 
 
 class Row(NamedTuple):
@@ -19,6 +19,11 @@ class Row(NamedTuple):
 
 def read_rows(path: Path, delimiter: str, max_bytes: int) -> list[Row]:
     """Return the rows of a file, two cells or more each, all of one width; at least one row."""
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
+        raise ValueError(
+            explain("load_csv", "delimiter", got=repr(delimiter), expected="one character between two cells",
+                    fix="delimiter=';' or delimiter='\\t', say")
+        )  # fmt: skip
     rows = list(_rows(path, _text(path, max_bytes), delimiter))
     _check_widths(path, rows)
     return rows

@@ -123,6 +123,6 @@ class BatchNorm(nnx.BatchNorm):
         if not one_value and x.size == self.num_features and self.axis_name is None:
             raise ShapeError(
                 explain("BatchNorm", "x", got=f"of shape {x.shape}, a single value a feature",
-                        expected="at least 2 values a feature in training, where the output is beta otherwise",
+                        expected="at least 2 values a feature in training: one less its own mean is 0",
                         fix="use a larger batch, or train=False")
             )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl.errors import DtypeError, explain
 from jaxdl.plot import _figure
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: `values` is no mapping.
         ValueError: nothing was recorded.
 
     Example:
@@ -31,6 +33,11 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
         >>> [axes.get_ylabel() for axes in figure.axes]
         ['loss', 'accuracy']
     """
+    if not isinstance(values, Mapping):
+        raise DtypeError(
+            explain("plot.history", "values", got=f"a {type(values).__name__}",
+                    expected="a History, or a dict of curves", fix="plot.history(fitted.history)")
+        )  # fmt: skip
     values = {name: np.asarray(curve) for name, curve in values.items() if np.ndim(curve) == 1}
     quantities = list(dict.fromkeys(name.removeprefix("valid_") for name in values))
     if not quantities:

@@ -60,6 +60,7 @@ def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper) -> Arrays:
     """Check every example against the network and put all on the device."""
+    _check_scaling(scaling)
     parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
     if len(parts) == 2 and parts[0][0].shape[1:] != parts[1][0].shape[1:]:
         raise ShapeError(
@@ -83,6 +84,18 @@ def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper
     held = jax.device_put([array for part in parts for array in part])
     training, validation = held[:2], held[2:] or [None, None]
     return Arrays(training[0], training[1], validation[0], validation[1], jax.device_put(scaling))
+
+
+def _check_scaling(scaling: Any) -> None:
+    """Raise unless `scaling` is None or callable with nothing but arrays inside: it enters the program."""
+    leaves = jax.tree.leaves(scaling)
+    numeric = all(isinstance(leaf, jax.Array | np.ndarray | np.generic | int | float) for leaf in leaves)
+    if scaling is not None and not (callable(scaling) and numeric):
+        raise DtypeError(
+            explain("fit", "scaling", got=f"a {type(scaling).__name__}",
+                    expected="a jaxdl.scaling.Scaling, or another callable pytree of arrays",
+                    fix="scaling=jaxdl.scaling.pixels(); a bare function belongs into the network")
+        )  # fmt: skip
 
 
 def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyper: Hyper) -> None:

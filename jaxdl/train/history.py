@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from jaxdl import _checks
+from jaxdl.errors import explain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +43,23 @@ class History(Mapping[str, np.ndarray]):
     @property
     def epochs(self) -> int:
         """Number of epochs recorded."""
-        return len(next(iter(self.curves.values())))
+        return len(next(iter(self.curves.values()), ()))
 
     def best(self, name: str, *, mode: str = "min") -> tuple[int, float]:
         """Return (epoch, value) where `name` is least (``"min"``) or greatest (``"max"``); NaN is skipped.
 
         Raises:
             KeyError: `name` was not recorded.
-            ValueError: unknown mode, or only NaN was recorded.
+            ValueError: unknown mode, only NaN was recorded, or `name` is no curve of one value an epoch.
         """
         _checks.one_of("History.best", "mode", mode, ("min", "max"))
         values = self[name]
+        if values.ndim != 1:
+            raise ValueError(
+                explain("History.best", "name", got=f"'{name}', of shape {values.shape}",
+                        expected="a curve with one value an epoch",
+                        fix=f"reduce it first: history['{name}'].mean(axis=-1)")
+            )  # fmt: skip
         if np.all(np.isnan(values)):
             raise ValueError(f"History.best: '{name}' holds only NaN")
         epoch = int(np.nanargmin(values) if mode == "min" else np.nanargmax(values))

@@ -128,6 +128,12 @@ def test_bad_arguments(table, options):
         load_csv(table("a,y\n1,cat\n"), **options)
 
 
+@pytest.mark.parametrize("delimiter", ["", ", ", "\n", '"', None, 3])
+def test_bad_delimiters(table, delimiter):
+    with pytest.raises(ValueError, match=r"load_csv: argument 'delimiter' is .* expected one character"):
+        load_csv(table("a,y\n1,cat\n"), delimiter=delimiter)
+
+
 def test_mutated_files_raise_format_errors_only(table):
     rng, messages = np.random.Generator(np.random.PCG64(0)), []
     seed = b'a,b,y\n1,2.5,cat\n-3,"4e2",dog\n5,.5,cat\n'

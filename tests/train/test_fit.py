@@ -245,6 +245,14 @@ def test_history() -> None:
     assert list(history) == ["loss", "valid_accuracy"]
     with pytest.raises(KeyError, match="recorded are loss, valid_accuracy"):
         history["accuracy"]
+    with pytest.raises(ValueError, match="expected a curve with one value an epoch"):
+        History({"step_loss": np.ones((2, 3))}).best("step_loss")
+    assert History({}).epochs == 0
+
+
+def test_a_bare_function_is_no_scaling() -> None:
+    with pytest.raises(TypeError, match=r"'scaling' is a function; expected a jaxdl.scaling.Scaling"):
+        fit(NET, (X, Y), optimizer=sgd, hyper=HYPER, scaling=lambda x: x / 2, **OPTIONS)
 
 
 def test_regression_with_a_bare_pair() -> None:
