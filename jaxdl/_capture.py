@@ -106,7 +106,7 @@ class LinenCalls:
 
 @contextlib.contextmanager
 def _patched(kind: type, keep: Callable[[Any, Any], None]) -> Iterator[None]:
-    original, own = kind.__call__, "__call__" in vars(kind)  # type: ignore[operator]
+    original, own = kind.__call__, "__call__" in vars(kind)
 
     @functools.wraps(original)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -45,6 +45,8 @@ class BatchNorm(nnx.BatchNorm):
         ``running_variance="unbiased"``, and ``flax.nnx.BatchNorm`` with ``"biased"``.
     """
 
+    momentum: float
+
     def __init__(
         self,
         num_features: int,
