@@ -222,7 +222,7 @@ def orthogonal(*, gain: float = 1.0) -> Initializer:
 
     def draw(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
         # The factorisation behind it knows no half precision.
-        wide = jnp.promote_types(dtype, jnp.float32)
+        wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
         return jax.nn.initializers.orthogonal(gain)(key, shape, wide).astype(dtype)
 
     return _checked("orthogonal", draw)
