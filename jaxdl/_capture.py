@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen, nnx
+from flax.errors import TraceContextError
 
 from jaxdl import _trees
 
@@ -45,11 +46,12 @@ def outputs(module: nnx.Module) -> Iterator[list[Found]]:
     flax's own `nnx.capture` passes over methods that a class inherits, and adds state to the modules.
     """
     found: list[Found] = []
+    marker = nnx.Variable(True)
     parts = [(path, part) for path, part in nnx.iter_modules(module) if path]
     paths = {id(part): "/".join(map(str, path)) for path, part in parts}
 
     def keep(part: Any, result: Any) -> None:
-        if id(part) in paths:
+        if id(part) in paths and _same_trace(marker):
             kind = str(vars(part).get("kind", type(part).__name__))
             found.extend(arrays(paths[id(part)], kind, result))
 
@@ -58,7 +60,6 @@ def outputs(module: nnx.Module) -> Iterator[list[Found]]:
             if any("__call__" in vars(base) for base in kind.__mro__):
                 patches.enter_context(_patched(kind, keep))
         yield found
-    found[:] = [item for item in found if _alive(item.value)]
 
 
 def arrays(path: str, kind: str, result: Any) -> list[Found]:
@@ -126,10 +127,10 @@ def _patched(kind: type, keep: Callable[[Any, Any], None]) -> Iterator[None]:
             type.__delattr__(kind, "__call__")
 
 
-def _alive(value: jax.Array) -> bool:
-    """Tell whether a value left the scan, remat or jit inside the network that it was computed in."""
+def _same_trace(marker: nnx.Variable) -> bool:
+    """Tell whether we are in the trace that `marker` was made in, not in a scan, remat or jit inside it."""
     try:
-        jax.lax.neg(value)
-    except jax.errors.UnexpectedTracerError:
+        marker.set_value(True)
+    except TraceContextError:
         return False
     return True
