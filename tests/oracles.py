@@ -1,5 +1,7 @@
 """Slow, obvious float64 NumPy: the definitions, written as they are printed."""
 
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -11,6 +13,22 @@ def sigmoid(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
+
+
+def step(x: Array, *, at_zero: float = 0.0) -> Array:
+    return np.heaviside(x, at_zero)
+
+
+def softsign(x: Array) -> Array:
+    return x / (1 + np.abs(x))
+
+
+def swish(x: Array, *, beta: float = 1.0) -> Array:
+    return x * sigmoid(beta * x)
+
+
+def prelu(x: Array, slope: Any = 0.01) -> Array:
+    return np.maximum(x, 0) + slope * np.minimum(x, 0)
 
 
 def softmax(x: Array, where: Array | None = None) -> Array:
@@ -36,6 +54,13 @@ def softmax_cross_entropy(z: Array, labels: Array) -> Array:
     for row in np.ndindex(labels.shape):
         out[row] = log_total[row] - z[row][labels[row]]
     return out
+
+
+def binary_cross_entropy(z: Array, y: Array, *, outputs: str = "mean", positive_weight: Any = 1.0) -> Array:
+    a = sigmoid(z)
+    one, zero = np.log(np.where(y > 0, a, 1)), np.log(np.where(y < 1, sigmoid(-z), 1))
+    rows = (-positive_weight * y * one - (1 - y) * zero).reshape(len(z), -1)
+    return rows.sum(1) if outputs == "sum" else rows.mean(1)
 
 
 def accuracy(z: Array, labels: Array) -> Array:

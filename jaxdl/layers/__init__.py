@@ -5,3 +5,4 @@ from .activation import Activation as Activation
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
 from .norm import BatchNorm as BatchNorm
+from .prelu import PReLU as PReLU

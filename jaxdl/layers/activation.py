@@ -8,12 +8,16 @@ from flax import nnx
 from jaxdl import _checks, activations
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "identity": lambda x: x,
-    "sigmoid": activations.sigmoid,
+    "identity": activations.identity,
+    "leaky_relu": activations.leaky_relu,
     "relu": activations.relu,
+    "sigmoid": activations.sigmoid,
     "softmax": activations.softmax,
+    "softsign": activations.softsign,
+    "step": activations.step,
+    "swish": activations.swish,
+    "tanh": activations.tanh,
 }
-RECTIFIERS = ("relu",)
 
 
 class Activation(nnx.Module):

@@ -12,12 +12,13 @@ from flax import nnx
 from jaxdl import _checks, initializers
 from jaxdl.errors import ShapeError, explain
 from jaxdl.initializers import Initializer
-from jaxdl.layers import Activation, BatchNorm, Dropout, Linear
-from jaxdl.layers.activation import ACTIVATIONS as ACTIVATIONS
-from jaxdl.layers.activation import RECTIFIERS
+from jaxdl.layers import Activation, BatchNorm, Dropout, Linear, PReLU
+from jaxdl.layers.activation import ACTIVATIONS as FUNCTIONS
 from jaxdl.layers.dropout import SCALES
 from jaxdl.layers.norm import VARIANCES
 
+ACTIVATIONS = (*FUNCTIONS, "prelu")
+RECTIFIERS = ("relu", "leaky_relu", "prelu", "swish")
 _FANS = {"lecun": initializers.lecun, "he": initializers.he, "glorot": initializers.glorot}
 INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "zeros": initializers.zeros,
@@ -39,7 +40,9 @@ class MLPConfig:
 
     Attributes:
         sizes: units by layer, inputs and outputs included: ``(784, 16, 16, 10)``.
-        activation: of the hidden layers, one of `jaxdl.layers.ACTIVATIONS`: ``"relu"``, ``"sigmoid"``, ...
+        activation: of the hidden layers: ``"relu"``, ``"leaky_relu"``, ``"prelu"`` (a slope learnt by each
+            layer), ``"swish"``, ``"sigmoid"``, ``"tanh"``, ``"softsign"``, ``"step"`` (without gradient),
+            ``"softmax"`` or ``"identity"`` (the whole is then a linear model).
         output: activation of the last layer; ``"identity"`` gives logits.
         dropout: rate after each hidden activation, or the name of a hyperparameter that holds it.
         dropout_scale: ``"training"`` or ``"evaluation"``; see `jaxdl.layers.Dropout`.
@@ -143,7 +146,9 @@ class MLP(nnx.Module):
             for width in norms
         )  # fmt: skip
         kinds = [config.activation] * len(hidden) + [config.output]
-        self.activations = nnx.List(Activation(kind) for kind in kinds)
+        self.activations = nnx.List(
+            PReLU(rngs=rngs) if kind == "prelu" else Activation(kind) for kind in kinds
+        )
         drops = hidden if config.dropout != 0 else ()
         self.drops = nnx.List(Dropout(config.dropout, scale=config.dropout_scale, rngs=rngs) for _ in drops)
 

@@ -118,6 +118,29 @@ def torch_norms(torch: Any) -> dict[str, np.ndarray]:
     return places[0] | places[1] | torch_dropout(torch)
 
 
+def decay_problem() -> tuple[np.ndarray, ...]:
+    """Return inputs (12, 3), targets (12,) and the first kernel (3,) and bias () of a linear model."""
+    rng = np.random.default_rng(5)
+    return tuple(np.asarray(rng.normal(size=size), np.float32) for size in ((12, 3), (12,), (3,), ()))
+
+
+def torch_decay(torch: Any) -> dict[str, np.ndarray]:
+    """Return kernel and bias after 30 steps of SGD(lr=0.1, weight_decay=0.6/12) on 1/(2m) sum (f - y)^2."""
+    found = {}
+    for name, of_bias in (("weights", 0.0), ("everything", 0.6 / 12)):
+        x, y, w, b = (torch.tensor(a) for a in decay_problem())
+        w.requires_grad_()
+        b.requires_grad_()
+        groups = [{"params": [w], "weight_decay": 0.6 / 12}, {"params": [b], "weight_decay": of_bias}]
+        rule = torch.optim.SGD(groups, lr=0.1)
+        for _ in range(30):
+            rule.zero_grad()
+            (torch.nn.functional.mse_loss(x @ w + b, y) / 2).backward()
+            rule.step()
+        found |= {f"{name}/kernel": w.detach().numpy(), f"{name}/bias": b.detach().numpy()}
+    return found
+
+
 def main() -> None:
     sys.path.insert(0, str(FOLDER.parent))
     import opspec
@@ -130,6 +153,7 @@ def main() -> None:
     for family, arrays in families.items():
         np.savez_compressed(FOLDER / f"ops_{family}.npz", **arrays)
     np.savez_compressed(FOLDER / "optim.npz", **{name: torch_trajectory(torch, name) for name in OPTIMIZERS})
+    np.savez_compressed(FOLDER / "decay.npz", **torch_decay(torch))
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
 

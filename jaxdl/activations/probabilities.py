@@ -1,56 +1,10 @@
-"""Activation functions: pure, elementwise (softmax aside), differentiable at every finite input."""
+"""Softmax, the activation that looks at a whole row."""
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks
 from jaxdl.errors import DtypeError, ShapeError, explain
-
-
-def sigmoid(x: jax.Array) -> jax.Array:
-    """Squash to (0, 1): ``1 / (1 + exp(-x))``, without overflow at any finite input.
-
-    Args:
-        x: floating array of any shape.
-
-    Returns:
-        Array of the shape and dtype of `x`.
-
-    Raises:
-        DtypeError: `x` is not floating.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> sigmoid(jnp.array([-1e4, 0.0, 1e4])).tolist()
-        [0.0, 0.5, 1.0]
-
-    Reference:
-        Equals ``torch.nn.functional.sigmoid``.
-    """
-    return jax.nn.sigmoid(_checks.floating("sigmoid", "x", x))
-
-
-def relu(x: jax.Array) -> jax.Array:
-    """Rectify: ``max(x, 0)``; the derivative at 0 is taken as 0.
-
-    Args:
-        x: floating array of any shape.
-
-    Returns:
-        Array of the shape and dtype of `x`.
-
-    Raises:
-        DtypeError: `x` is not floating.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> relu(jnp.array([-2.0, 0.0, 3.0])).tolist()
-        [0.0, 0.0, 3.0]
-
-    Reference:
-        Nair and Hinton (2010). Equals ``torch.nn.functional.relu``, its derivative at 0 included.
-    """
-    return jax.nn.relu(_checks.floating("relu", "x", x))
 
 
 def softmax(x: jax.Array, *, axis: int = -1, where: jax.Array | None = None) -> jax.Array:
