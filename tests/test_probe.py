@@ -169,8 +169,9 @@ def test_pairs_have_norms_but_no_outputs() -> None:
 
 
 def test_records_are_vmapped_with_the_run() -> None:
-    spec = train.Spec(epochs=2, batch_size=20, record=probe.layers(NET, bins=5, paths=("layers/0",)))
-    run = train.make_train(NET, losses.softmax_cross_entropy, RULE, spec)
+    made = net.functional(lambda rngs: MLP(MLPConfig(sizes=(6, 3)), rngs=rngs))
+    spec = train.Spec(epochs=2, batch_size=20, record=probe.layers(made, bins=5, paths=("layers/0",)))
+    run = train.make_train(made, losses.softmax_cross_entropy, RULE, spec)
     keys = jax.random.split(jax.random.key(0), 3)
     data = train.Arrays(jnp.asarray(X), jnp.asarray(Y))
     history = jax.jit(jax.vmap(run, in_axes=(0, None, None, None)))(keys, keys[0], data, {}).history
