@@ -49,7 +49,7 @@ def collapse(data: train.Arrays) -> dict[str, float]:
 
 
 def dropout(data: train.Arrays, seed: int, out: Path) -> dict[str, float]:
-    """Train on 200 digits, every fifth label wrong, with five dropout rates at once: vmapped over the rate."""
+    """Train on 200 digits, every fifth label wrong, with five dropout rates at once, vmapped."""
     wrong = jnp.arange(200) % 5 == 0
     few = data._replace(inputs=data.inputs[:200], targets=(data.targets[:200] + wrong) % 10)
     net = network(sizes=(64, 128, 128, 10), dropout="dropout")

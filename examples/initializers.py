@@ -1,6 +1,12 @@
 """What the first weights do: activations by layer, gradients by depth, and training, for three activations.
 
-HEADER
+Before training, 6 layers of ReLU keep the size of their outputs with He's weights (1.1 times from the first
+layer to the last), lose it with N(0, 0.01^2) (4e-6 times) and blow it up with N(0, 1) (4e4 times). With 20
+layers of tanh the gradient of the first is 0.2 with Xavier's weights, 2e-22 with N(0, 0.01^2) and 1e6 with
+N(0, 1); sigmoids lose it with all but N(0, 1), whose outputs are saturated to 70 %. After 15 epochs of SGD on
+1,437 digits He's weights get ReLU to 95.3 % on the rest, Xavier's tanh to 95.8 %, small weights both to 10 %,
+and ReLU with N(0, 1) diverges in step 2. The four starts of an activation are trained as one program. Took
+36 s of one core.
 
 Run by `python examples/initializers.py [--epochs 15] [--seed 0] [--out out/initializers]`.
 """
@@ -66,7 +72,8 @@ def before_training(data: train.Arrays, seed: int, out: Path) -> dict[tuple[str,
             outputs, _ = net.apply(params, {}, data.inputs, train=True)
             return losses.reduce(losses.softmax_cross_entropy(outputs, data.targets))
 
-        layers, slopes, grid, curves = hidden(starts(shallow, seed)), gradients(starts(deep, seed)), {}, {}
+        layers, slopes = hidden(starts(shallow, seed)), gradients(starts(deep, seed))
+        grid, notes, curves = {}, {}, {}
         for member, label in enumerate(INITIALIZERS):
             mine = [a[member] for a in layers]
             norms = probe.norms(jax.tree.map(lambda leaf, member=member: leaf[member], slopes))
@@ -75,6 +82,7 @@ def before_training(data: train.Arrays, seed: int, out: Path) -> dict[tuple[str,
                 f"layer {i + 1}": probe.histogram(a, low=LOW, high=HIGH, bins=BINS)
                 for i, a in enumerate(mine)
             }
+            notes[label] = [f"std {float(jnp.std(a)):.2g}" for a in mine]
             sizes = [float(jnp.sqrt(jnp.mean(jnp.square(a)))) for a in mine]
             low = -1.0 if activation == "tanh" else 0.0
             found[activation, label] = {
@@ -86,7 +94,7 @@ def before_training(data: train.Arrays, seed: int, out: Path) -> dict[tuple[str,
                 ),
             }
         title = f"{activation}: activations by layer, before training"
-        jaxdl.plot.activation_histograms(grid, low=LOW, high=HIGH, title=title,
+        jaxdl.plot.activation_histograms(grid, low=LOW, high=HIGH, notes=notes, title=title,
                                          path=out / f"histograms_{activation}.png")  # fmt: skip
         title = f"{activation}, 20 hidden layers, before training"
         jaxdl.plot.gradients_by_depth(curves, title=title, path=out / f"gradients_{activation}.png")
@@ -111,11 +119,12 @@ def training(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[tupl
         carry = run(carries, epochs, data, {})
         stuck = np.mean([carry.history[f"{measure}/{path}"] for path in paths], axis=0)
         for member, label in enumerate(INITIALIZERS):
-            accuracy = np.asarray(carry.history["valid_accuracy"][member])
+            diverged = int(carry.health.step[member])
+            accuracy = np.where(diverged >= 0, np.nan, carry.history["valid_accuracy"][member])
             curves.setdefault(activation, {})[label] = accuracy
             ends[activation, label] = {
                 "accuracy": float(accuracy[-1]), "measure": measure, "stuck": stuck[member],
-                "diverged": int(carry.health.step[member]),
+                "diverged": diverged,
             }  # fmt: skip
     jaxdl.plot.comparison(curves, ylabel="validation accuracy", path=out / "training.png")
     return ends

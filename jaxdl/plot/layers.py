@@ -1,6 +1,6 @@
 """Pictures of what happens inside a network, layer by layer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def gradients_by_depth(
         shown = np.isfinite(curve) & (curve > 0)
         axes.plot(depth[shown], curve[shown], "o-", markersize=3.5, label=label)
     axes.set_yscale("log")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="layer, from the inputs to the outputs", ylabel=ylabel, title=title)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
@@ -67,19 +67,21 @@ def activation_histograms(
     *,
     low: float = -3.0,
     high: float = 3.0,
+    notes: Mapping[str, Sequence[str]] | None = None,
     title: str = "",
     path: str | Path | None = None,
 ) -> "Figure":
     """Draw a grid of histograms, a row a network (or initialiser) and a column a layer.
 
-    The standard deviation that the histogram shows stands in each panel. A bar higher than the panel, such
-    as the zeros of a ReLU, is cut at its top.
+    The outermost bars hold what lies outside. A bar far above all others, such as the zeros of a ReLU, is
+    cut at the top of its panel.
 
     Args:
         shares: by label, and by layer, shares (bins,) as `jaxdl.probe.histogram` gives them; every label
             with the same number of layers.
         low: lower end of the histograms.
         high: upper end of the histograms.
+        notes: by label, a few words for the corner of each panel, such as ``"std 0.7"``.
         title: of the picture.
         path: where to write a PNG, or None.
 
@@ -109,6 +111,9 @@ def activation_histograms(
         for column, (name, values) in enumerate(layers.items()):
             axes = next(panels)
             _bars(axes, np.asarray(values, np.float64), low, high)
+            if notes is not None:
+                axes.text(0.97, 0.93, notes[label][column], transform=axes.transAxes, ha="right", va="top",
+                          fontsize=7)  # fmt: skip
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(name, fontsize=9)
@@ -123,10 +128,7 @@ def activation_histograms(
 
 def _bars(axes: Any, shares: np.ndarray, low: float, high: float) -> None:
     edges = np.linspace(low, high, len(shares) + 1)
-    middles = (edges[1:] + edges[:-1]) / 2
-    axes.bar(middles, shares, width=edges[1] - edges[0], color="C0")
-    deviation = np.sqrt(max(0.0, shares @ middles**2 - (shares @ middles) ** 2))
-    axes.text(0.97, 0.93, f"std {deviation:.2g}", transform=axes.transAxes, ha="right", va="top", fontsize=7)
+    axes.bar((edges[1:] + edges[:-1]) / 2, shares, width=edges[1] - edges[0], color="C0")
     ordered = np.sort(shares)
     top = ordered[-2] if len(shares) > 4 and ordered[-1] > 4 * ordered[-2] > 0.04 else ordered[-1]
     axes.set(xlim=(low, high), ylim=(0, 1.35 * top if top > 0 else 1))
