@@ -1,6 +1,6 @@
 """Dense networks on real digits: linear collapse, dropout against overfitting, batch norm for speed.
 
-Five linear layers reach the least cost of linear regression (1.00 times it) and are one matrix to 4e-7. On 200
+Five linear layers reach the least cost of linear regression (1.00 times it), one matrix to 4e-7. On 200
 digits with every fifth label wrong, three seeds of five dropout rates trained as one program, a rate of 0.6
 lowers the validation loss from 0.79 to 0.52 and raises the accuracy from 78 to 87 %. Six sigmoid layers that
 stay at 10 % for 30 epochs of SGD reach 95.8 % with batch norm on z and 97.2 % with batch norm on a; exact
