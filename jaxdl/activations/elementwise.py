@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks
+from jaxdl._math import magnitude
 
 
 def step(x: jax.Array, *, at_zero: float | jax.Array = 0.0) -> jax.Array:
@@ -131,14 +132,14 @@ def softsign(x: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def _softsign(x: jax.Array) -> jax.Array:
-    return x / (1 + jnp.abs(x))
+    return x / (1 + magnitude(x))
 
 
 @_softsign.defjvp
 def _softsign_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     # The quotient rule subtracts two nearly equal numbers at large |x|, and overflows in float16 from 255 on.
     (x,), (tangent,) = primals, tangents
-    return _softsign(x), tangent * jnp.square(1 / (1 + jnp.abs(x)))
+    return _softsign(x), tangent * jnp.square(1 / (1 + magnitude(x)))
 
 
 def swish(x: jax.Array, *, beta: float | jax.Array = 1.0) -> jax.Array:

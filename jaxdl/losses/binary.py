@@ -141,4 +141,5 @@ def _weight(op: str, weight: float | jax.Array, logits: jax.Array) -> jax.Array:
                     expected="one number, or one for each entry of the last axis of logits (batch, outputs)",
                     fix="pass one number")
         )  # fmt: skip
+    found = found.reshape((1,) * (logits.ndim - found.ndim) + found.shape)
     return jnp.where(found >= 0, found, jnp.nan).astype(logits.dtype)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl import _checks, _targets
+from jaxdl._math import magnitude
 from jaxdl._trees import named_leaves
 from jaxdl.errors import ShapeError, explain
 
@@ -141,7 +142,7 @@ def l1_penalty(
     Reference:
         Tibshirani (1996).
     """
-    return _total("l1_penalty", params, strength, where, jnp.abs) * _factor("l1_penalty", form, examples)
+    return _total("l1_penalty", params, strength, where, magnitude) * _factor("l1_penalty", form, examples)
 
 
 def soft_threshold(w: jax.Array, amount: float | jax.Array) -> jax.Array:

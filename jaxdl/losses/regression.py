@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks, _targets
+from jaxdl._math import magnitude
 
 
 def squared_error(
@@ -53,8 +54,8 @@ def non_negative_squared_error(
 
     For quantities that cannot be negative, such as prices and counts: the network ends in a linear layer,
     whose outputs z are rectified here, and by `activations.relu` when it predicts. An output that is
-    negative on every example has no gradient. Negative targets, which no output can reach, make loss and
-    gradient of their own example NaN.
+    negative on every example has no gradient: start its bias above 0. Negative targets, which no output
+    can reach, make loss and gradient of their own example NaN.
 
     Args:
         predictions: floating array (batch, ...), outputs z before any rectifier.
@@ -117,7 +118,7 @@ def huber(
     _checks.in_range("huber", "delta", delta, sys.float_info.min, float("inf"), "(0, inf)")
     bound = jnp.asarray(delta, predictions.dtype)
     bound = bound * _targets.poison(bound > 0, bound.dtype)
-    residual = jnp.abs(predictions - targets)
+    residual = magnitude(predictions - targets)
     # One product for both pieces: the square of a large residual, never used, could overflow.
     small = jnp.minimum(residual, bound)
     return _over_outputs(small * (residual - small / 2), outputs)
@@ -157,7 +158,7 @@ def smooth_l1(
     _checks.in_range("smooth_l1", "beta", beta, 0, float("inf"), "[0, inf)")
     bound = jnp.asarray(beta, predictions.dtype)
     bound = bound * _targets.within(bound, 0, float("inf"), bound.dtype)
-    residual = jnp.abs(predictions - targets)
+    residual = magnitude(predictions - targets)
     small = jnp.minimum(residual, bound)
     share = jnp.where(bound == 0, 1, small / jnp.where(bound == 0, 1, bound))
     return _over_outputs(share * (residual - small / 2), outputs)
