@@ -17,6 +17,7 @@ from . import models as models
 from . import net as net
 from . import optim as optim
 from . import plot as plot
+from . import probe as probe
 from . import scaling as scaling
 from . import select as select
 from . import train as train

@@ -8,6 +8,7 @@ norm). `functional` makes a `Net` of a flax NNX module, `from_linen` of a Linen 
 bare functions. Splitting and merging of modules happen at trace time only.
 """
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -20,11 +21,13 @@ import jax.numpy as jnp
 from flax import linen, nnx
 from flax.errors import InvalidRngError
 
-from jaxdl import _checks, _trees
+from jaxdl import _capture, _checks, _trees
+from jaxdl._capture import LayerOutput as LayerOutput
 from jaxdl._summary import summary as summary
 from jaxdl.errors import DtypeError, explain
 
 Tree = dict[Any, Any]
+MODES = ("train", "evaluate", "measure")
 _NO_KEY = explain("Net.apply", "key", got="None", expected="a key, as the network draws numbers",
                   fix="apply(..., key=jax.random.key(seed))")  # fmt: skip
 
@@ -55,6 +58,12 @@ class Net:
             `train` switches dropout and batch norm; `key` feeds what is random; `hyper` holds traced
             scalars such as dropout rates.
         config: the `config` of the module it was made of, where there is one; a model file keeps it.
+        trace: called as `apply`; returns ``{path: LayerOutput}``, the outputs of the modules inside in the
+            order of the calls, the whole one's as "output" where it holds none. What is called within a
+            scan, remat or jit of the network's own is left out. None for a pair of functions.
+        measure: ``measure(params, state, x, hyper=None) -> state``: evaluation mode, with mean and variance
+            of the batch in the place of the running ones; see `jaxdl.train.exact_statistics`. None where
+            there is no `jaxdl.layers.BatchNorm`, or a batch norm of another make.
         collections: whether the first level of `state` names collections, as Linen's does.
         hold: ``hold(paths) -> Net``, the same network in which the norms at these paths of modules normalise
             by their running statistics in training too; None where that is not known.
@@ -63,6 +72,8 @@ class Net:
     init: Callable[[jax.Array], tuple[Tree, Tree]]
     apply: Apply
     config: Any = None
+    trace: Callable[..., dict[str, LayerOutput]] | None = None
+    measure: Callable[..., Tree] | None = None
     collections: bool = False
     hold: "Callable[[frozenset[str]], Net] | None" = None
 
@@ -122,14 +133,28 @@ def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) ->
     module = _abstract(make)
     takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
     graphs, like = {}, {}
-    for train in (True, False):
+    for mode in MODES:
         # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
-        graphs[train], *like[train] = nnx.eval_shape(lambda train=train: _split(_view(make, train, held)))
-    params_like, random_like, state_like = like[True]
+        graphs[mode], *like[mode] = nnx.eval_shape(lambda mode=mode: _split(_view(make, mode, held)))
+    params_like, random_like, state_like = like["train"]
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
         _, params, _, state = _split(make(nnx.Rngs(_checks.key("Net.init", key))))
         return params, state
+
+    def run(mode: str, params: Tree, state: Tree, x: Any, key: Any, hyper: Any, hook: Any) -> Any:
+        _trees.check_like("Net.apply", "params", params, params_like)
+        _trees.check_like("Net.apply", "state", state, state_like)
+        randomness = _seed_streams(random_like, key)
+        merged = nnx.merge(graphs[mode], params, randomness, state)
+        _bind_hyper(merged, hyper or {})
+        rngs = {"rngs": None if key is None else nnx.Rngs(key)} if takes_rngs else {}
+        with hook(merged) as found:
+            y = merged(x, **rngs)
+        _, _, after, state = _split(merged)
+        if key is None and _drawn(randomness, after):
+            raise DtypeError(_NO_KEY)
+        return y, state, found
 
     def apply(
         params: Tree,
@@ -140,19 +165,23 @@ def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) ->
         key: jax.Array | None = None,
         hyper: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Tree]:
-        _trees.check_like("Net.apply", "params", params, params_like)
-        _trees.check_like("Net.apply", "state", state, state_like)
-        randomness = _seed_streams(random_like, key)
-        merged = nnx.merge(graphs[_flag(train)], params, randomness, state)
-        _bind_hyper(merged, hyper or {})
-        rngs = {"rngs": None if key is None else nnx.Rngs(key)} if takes_rngs else {}
-        y = merged(x, **rngs)
-        _, _, after, state = _split(merged)
-        if key is None and _drawn(randomness, after):
-            raise DtypeError(_NO_KEY)
-        return y, state
+        mode = "train" if _flag(train) else "evaluate"
+        return run(mode, params, state, x, key, hyper, contextlib.nullcontext)[:2]
 
-    return Net(init, apply, getattr(module, "config", None), hold=lambda paths: _functional(make, paths))
+    def trace(
+        params: Tree, state: Tree, x: Any, *, train: bool, key: Any = None, hyper: Any = None
+    ) -> dict[str, LayerOutput]:
+        mode = "train" if _flag(train) else "evaluate"
+        y, _, found = run(mode, params, state, x, key, hyper, _capture.outputs)
+        return _capture.named(found or _capture.arrays("output", type(module).__name__, y))
+
+    def measure(params: Tree, state: Tree, x: Any, hyper: Any = None) -> Tree:
+        return run("measure", params, state, x, None, hyper, contextlib.nullcontext)[1]
+
+    norms = [part for _, part in nnx.iter_modules(module) if isinstance(part, nnx.BatchNorm)]
+    measurable = bool(norms) and all(hasattr(part, "measuring") for part in norms)
+    return Net(init, apply, getattr(module, "config", None), trace, measure if measurable else None,
+               hold=lambda paths: _functional(make, paths))  # fmt: skip
 
 
 def from_linen(module: linen.Module, example: Any, **options: Any) -> Net:
@@ -198,6 +227,22 @@ def _from_linen(module: linen.Module, example: Any, options: dict[str, Any], hel
         variables = dict(module.init(streams, x, **modes(train=False), **options))
         return dict(variables.pop("params", {})), variables
 
+    def run(
+        params: Tree, state: Tree, x: Any, train: bool, key: Any, **capture: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
+        changes = [*(state if _flag(train) else []), *(["intermediates"] if capture else [])]
+        for name, tree, wanted in zip(("params", "state"), (params, state), shaped(), strict=True):
+            _trees.check_like("Net.apply", name, tree, wanted)
+        try:
+            with linen.intercept_methods(partial(_hold_norm, held)):
+                return module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
+                                    **modes(train=train), **options, **capture)  # fmt: skip
+        except InvalidRngError as error:
+            if key is not None:
+                raise
+            raise DtypeError(f"{_NO_KEY} (flax: {error})") from error
+
     def apply(
         params: Tree,
         state: Tree,
@@ -207,19 +252,15 @@ def _from_linen(module: linen.Module, example: Any, options: dict[str, Any], hel
         key: jax.Array | None = None,
         hyper: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Tree]:
-        streams = None if key is None else {"dropout": _checks.key("Net.apply", key)}
-        changes = [*state] if _flag(train) else []
-        for name, tree, wanted in zip(("params", "state"), (params, state), shaped(), strict=True):
-            _trees.check_like("Net.apply", name, tree, wanted)
-        try:
-            with linen.intercept_methods(partial(_hold_norm, held)):
-                out, new = module.apply({"params": params, **state}, x, rngs=streams, mutable=changes,
-                                        **modes(train=train), **options)  # fmt: skip
-        except InvalidRngError as error:
-            if key is not None:
-                raise
-            raise DtypeError(f"{_NO_KEY} (flax: {error})") from error
+        out, new = run(params, state, x, train, key)
         return out, {**state, **new}
+
+    def trace(
+        params: Tree, state: Tree, x: Any, *, train: bool, key: Any = None, hyper: Any = None
+    ) -> dict[str, LayerOutput]:
+        calls = _capture.LinenCalls()
+        _, new = run(params, state, x, train, key, capture_intermediates=calls.keep)
+        return _capture.named(calls.outputs(new["intermediates"]))
 
     @functools.cache
     def shaped() -> tuple[Tree, Tree]:
@@ -228,7 +269,7 @@ def _from_linen(module: linen.Module, example: Any, options: dict[str, Any], hel
     def hold(paths: frozenset[str]) -> Net:
         return _from_linen(module, example, options, paths)
 
-    return Net(init, apply, collections=True, hold=hold)
+    return Net(init, apply, trace=trace, collections=True, hold=hold)
 
 
 def from_pair(init: Callable[[jax.Array], Tree], apply: Callable[[Tree, Any], Any]) -> Net:
@@ -289,8 +330,9 @@ def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     return module
 
 
-def _view(make: Callable[[nnx.Rngs], nnx.Module], train: bool, held: frozenset[str]) -> nnx.Module:
-    modes = {"deterministic": not train, "use_running_average": not train}
+def _view(make: Callable[[nnx.Rngs], nnx.Module], mode: str, held: frozenset[str]) -> nnx.Module:
+    still = mode != "train"
+    modes = {"deterministic": still, "use_running_average": still, "measuring": mode == "measure"}
     viewed = nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
 
     def holds(path: Any, node: Any) -> bool:

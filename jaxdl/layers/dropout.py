@@ -10,6 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 
+SCALES = ("training", "evaluation")
+
 
 class _Bound:
     """Carries a traced rate past flax, which would otherwise count it as state of the module."""
@@ -19,17 +21,21 @@ class _Bound:
 
 
 class Dropout(nnx.Module):
-    """Inverted dropout: ``y = x * mask / (1 - rate)`` in training, ``y = x`` otherwise.
+    """Drop entries in training: ``y = x * mask / (1 - rate)``, where mask keeps each with chance 1 - rate.
 
-    The mask keeps each entry with probability ``1 - rate``.
+    That is inverted dropout, ``y = x`` in evaluation. The older form does not divide: ``y = x * mask`` in
+    training and ``y = x * (1 - rate)`` in evaluation. The expectation of the training output equals the
+    evaluation output in both.
 
     Args:
         rate: probability to drop an entry, in [0, 1); a traced scalar; or the name of a hyperparameter,
             read from the `hyper` that `Net.apply` receives: ``Dropout("dropout", rngs=rngs)``.
+        scale: when the keep probability is made up for: ``"training"`` (divide by it; inverted dropout) or
+            ``"evaluation"`` (multiply by it).
         rngs: random streams; the stream "dropout" is used, else the default one.
 
     Raises:
-        ValueError: the rate lies outside [0, 1), or `hyper` lacks the name.
+        ValueError: the rate lies outside [0, 1), `scale` is unknown, or `hyper` lacks the name.
         DtypeError: the input is not floating.
 
     Example:
@@ -38,12 +44,15 @@ class Dropout(nnx.Module):
         [0.0, 2.0]
 
     Reference:
-        Srivastava et al. (2014). The same distribution as ``torch.nn.Dropout(rate)``.
+        Srivastava et al. (2014), who scale in evaluation. With ``scale="training"`` the same distribution
+        as ``torch.nn.Dropout(rate)``.
     """
 
-    def __init__(self, rate: float | jax.Array | str, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, rate: float | jax.Array | str, *, scale: str = "training", rngs: nnx.Rngs) -> None:
         if not isinstance(rate, str):
             _checks.in_range("Dropout", "rate", rate, 0, 1, "[0, 1)")
+        _checks.one_of("Dropout", "scale", scale, SCALES)
+        self.scale = scale
         self.rate = rate if isinstance(rate, int | float | str) else "(traced)"
         self.bound = None if isinstance(rate, str) else _Bound(rate)
         self.deterministic = False
@@ -57,7 +66,8 @@ class Dropout(nnx.Module):
 
     def bind_hyper(self, hyper: Mapping[str, Any]) -> None:
         """Take the rate from `hyper` when it was given by name; called by `Net.apply`."""
-        if self.bound is not None or self.deterministic or not isinstance(self.rate, str):
+        idle = self.deterministic and self.scale == "training"
+        if self.bound is not None or idle or not isinstance(self.rate, str):
             return
         if self.rate not in hyper:
             raise ValueError(
@@ -71,7 +81,7 @@ class Dropout(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Drop entries of `x`, an array of any shape; returns the same shape and dtype."""
         x = _checks.floating("Dropout", "x", x)
-        if self.deterministic:
+        if self.deterministic and self.scale == "training":
             return x
         if self.bound is None:
             self.bind_hyper({})
@@ -79,5 +89,7 @@ class Dropout(nnx.Module):
         if isinstance(rate, int | float) and rate == 0:
             return x
         keep = 1 - jnp.asarray(rate, x.dtype)
+        if self.deterministic:
+            return x * keep
         mask = jax.random.bernoulli(self.rngs(), keep, x.shape)
-        return jnp.where(mask, x / keep, jnp.zeros((), x.dtype))
+        return jnp.where(mask, x / keep if self.scale == "training" else x, jnp.zeros((), x.dtype))

@@ -2,28 +2,36 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 import jax
 from flax import nnx
 
-from jaxdl import _checks, activations, initializers
+from jaxdl import _checks, initializers
 from jaxdl.errors import ShapeError, explain
-from jaxdl.layers import BatchNorm, Dropout, Linear
+from jaxdl.initializers import Initializer
+from jaxdl.layers import Activation, BatchNorm, Dropout, Linear, PReLU
+from jaxdl.layers.activation import ACTIVATIONS as FUNCTIONS
+from jaxdl.layers.dropout import SCALES
+from jaxdl.layers.norm import VARIANCES
 
-ACTIVATIONS = {
-    "identity": lambda x: x,
-    "sigmoid": activations.sigmoid,
-    "relu": activations.relu,
-    "softmax": activations.softmax,
-}
-INITIALIZERS = {
+ACTIVATIONS = (*FUNCTIONS, "prelu")
+RECTIFIERS = ("relu", "leaky_relu", "prelu", "swish")
+_FANS = {"lecun": initializers.lecun, "he": initializers.he, "glorot": initializers.glorot}
+INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "zeros": initializers.zeros,
     "normal": initializers.normal,
-    "lecun": initializers.lecun,
-    "he": initializers.he,
-    "glorot": initializers.glorot,
+    "uniform": initializers.uniform,
+    **_FANS,
+    **{f"{name}_uniform": partial(make, distribution="uniform") for name, make in _FANS.items()},
+    **{f"{name}_truncated": partial(make, distribution="truncated_normal") for name, make in _FANS.items()},
+    "orthogonal": initializers.orthogonal,
+    "torch": partial(initializers.library_default, "torch"),
 }
+BIASES = ("zeros", "torch")
+PLACES = ("before_activation", "after_activation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +40,23 @@ class MLPConfig:
 
     Attributes:
         sizes: units by layer, inputs and outputs included: ``(784, 16, 16, 10)``.
-        activation: of the hidden layers: ``"relu"``, ``"sigmoid"``, ``"identity"`` or ``"softmax"``.
+        activation: of the hidden layers: ``"relu"``, ``"leaky_relu"``, ``"prelu"`` (a slope learnt by each
+            layer), ``"swish"``, ``"sigmoid"``, ``"tanh"``, ``"softsign"``, ``"step"`` (without gradient),
+            ``"softmax"`` or ``"identity"`` (the whole is then a linear model).
         output: activation of the last layer; ``"identity"`` gives logits.
         dropout: rate after each hidden activation, or the name of a hyperparameter that holds it.
-        batch_norm: normalise z before the activation of each hidden layer, whose bias is then left out.
-        kernel_init: ``"he"``, ``"lecun"``, ``"glorot"``, ``"normal"``, ``"zeros"``; None: He for ReLU, else
-            LeCun. Biases start at 0.
+        dropout_scale: ``"training"`` or ``"evaluation"``; see `jaxdl.layers.Dropout`.
+        batch_norm: normalise each hidden layer.
+        norm_place: ``"before_activation"`` normalises z, and leaves out the bias of the layer, whose work
+            beta does; ``"after_activation"`` normalises a, and keeps the bias.
+        norm_momentum: how much of the running statistics a step keeps.
+        norm_epsilon: added to the variance.
+        norm_variance: ``"biased"`` or ``"unbiased"`` running variance; see `jaxdl.layers.BatchNorm`.
+        kernel_init: ``"he"``, ``"lecun"`` (the sqrt(1/n) that is called Xavier for tanh) or ``"glorot"``,
+            each also as ``"he_uniform"`` or ``"he_truncated"``; ``"normal"`` (N(0, 0.01^2)), ``"uniform"``
+            (U(-0.05, 0.05)), ``"zeros"``, ``"orthogonal"``, ``"torch"`` (U(-1/sqrt(n), 1/sqrt(n))); or a
+            number s for N(0, s^2). None: He for ReLU and its kin, else LeCun.
+        bias_init: ``"zeros"``, or ``"torch"`` for U(-1/sqrt(n), 1/sqrt(n)), n the inputs of the layer.
 
     Raises:
         ValueError: an entry that is none of these, or fewer than two sizes.
@@ -48,8 +67,14 @@ class MLPConfig:
     activation: str = "relu"
     output: str = "identity"
     dropout: float | str = 0.0
+    dropout_scale: str = "training"
     batch_norm: bool = False
-    kernel_init: str | None = None
+    norm_place: str = "before_activation"
+    norm_momentum: float = 0.9
+    norm_epsilon: float = 1e-5
+    norm_variance: str = "biased"
+    kernel_init: str | float | None = None
+    bias_init: str = "zeros"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
@@ -60,13 +85,37 @@ class MLPConfig:
             )  # fmt: skip
         sizes = tuple(_checks.positive_integer("MLPConfig", "sizes", size) for size in self.sizes)
         object.__setattr__(self, "sizes", sizes)
-        _checks.one_of("MLPConfig", "activation", self.activation, ACTIVATIONS)
-        _checks.one_of("MLPConfig", "output", self.output, ACTIVATIONS)
-        _checks.one_of("MLPConfig", "kernel_init", self.kernel_init, (None, *INITIALIZERS))
-        _checks.one_of("MLPConfig", "batch_norm", self.batch_norm, (True, False))
-        if not isinstance(self.dropout, str):
-            _checks.in_range("MLPConfig", "dropout", self.dropout, 0, 1, "[0, 1)")
-            object.__setattr__(self, "dropout", float(self.dropout))
+        for name, choices in (
+            ("activation", ACTIVATIONS), ("output", ACTIVATIONS), ("dropout_scale", SCALES),
+            ("batch_norm", (True, False)), ("norm_place", PLACES), ("norm_variance", VARIANCES),
+            ("bias_init", BIASES),
+        ):  # fmt: skip
+            _checks.one_of("MLPConfig", name, getattr(self, name), choices)
+        self._numbers("dropout", 0, 1, "[0, 1)")
+        self._numbers("norm_momentum", 0, 1, "[0, 1)")
+        self._numbers("norm_epsilon", 0, math.inf, "[0, inf)")
+        if isinstance(self.kernel_init, str | None):
+            _checks.one_of("MLPConfig", "kernel_init", self.kernel_init, (None, *INITIALIZERS))
+        else:
+            self._numbers("kernel_init", 0, math.inf, "[0, inf), or a name")
+
+    def _numbers(self, name: str, low: float, high: float, text: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, str) or name != "dropout":
+            _checks.in_range("MLPConfig", name, value, low, high, text)
+            object.__setattr__(self, name, float(value))
+
+    @property
+    def initializer(self) -> Initializer:
+        """The initialiser of the kernels."""
+        if isinstance(self.kernel_init, float):
+            return initializers.normal(stddev=self.kernel_init)
+        return INITIALIZERS[self.kernel_init or ("he" if self.activation in RECTIFIERS else "lecun")]()
+
+    @property
+    def biased(self) -> bool:
+        """Whether hidden layers have a bias: not before a batch norm, whose beta would double it."""
+        return not self.batch_norm or self.norm_place == "after_activation"
 
 
 class MLP(nnx.Module):
@@ -84,17 +133,24 @@ class MLP(nnx.Module):
 
     def __init__(self, config: MLPConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
-        rule = config.kernel_init or ("he" if config.activation == "relu" else "lecun")
         hidden, last = config.sizes[1:-1], len(config.sizes) - 2
         self.layers = nnx.List(
-            Linear(fan_in, fan_out, kernel_init=INITIALIZERS[rule](), rngs=rngs,
-                   use_bias=index == last or not config.batch_norm)
+            Linear(fan_in, fan_out, kernel_init=config.initializer, bias_init=_bias(config, fan_in),
+                   use_bias=index == last or config.biased, rngs=rngs)
             for index, (fan_in, fan_out) in enumerate(zip(config.sizes, config.sizes[1:]))
         )  # fmt: skip
         norms = hidden if config.batch_norm else ()
-        self.norms = nnx.List(BatchNorm(width, rngs=rngs) for width in norms)
+        self.norms = nnx.List(
+            BatchNorm(width, momentum=config.norm_momentum, epsilon=config.norm_epsilon,
+                      running_variance=config.norm_variance, rngs=rngs)
+            for width in norms
+        )  # fmt: skip
+        kinds = [config.activation] * len(hidden) + [config.output]
+        self.activations = nnx.List(
+            PReLU(rngs=rngs) if kind == "prelu" else Activation(kind) for kind in kinds
+        )
         drops = hidden if config.dropout != 0 else ()
-        self.drops = nnx.List(Dropout(config.dropout, rngs=rngs) for _ in drops)
+        self.drops = nnx.List(Dropout(config.dropout, scale=config.dropout_scale, rngs=rngs) for _ in drops)
 
     @classmethod
     def classic(cls, *, rngs: nnx.Rngs) -> Self:
@@ -105,14 +161,22 @@ class MLP(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map inputs (batch, ...), flattened to (batch, sizes[0]), to outputs (batch, sizes[-1])."""
         x = _flatten(x, self.config.sizes[0])
-        for index, layer in enumerate(self.layers):
+        last = len(self.layers) - 1
+        for index, (layer, activation) in enumerate(zip(self.layers, self.activations)):
             x = layer(x)
-            if index == len(self.layers) - 1:
-                return ACTIVATIONS[self.config.output](x)
-            x = self.norms[index](x) if self.norms else x
-            x = ACTIVATIONS[self.config.activation](x)
-            x = self.drops[index](x) if self.drops else x
+            norm = self.norms[index] if self.norms and index < last else None
+            early = self.config.norm_place == "before_activation"
+            x = norm(x) if norm and early else x
+            x = activation(x)
+            x = norm(x) if norm and not early else x
+            x = self.drops[index](x) if self.drops and index < last else x
         return x
+
+
+def _bias(config: MLPConfig, inputs: int) -> Initializer:
+    if config.bias_init == "zeros":
+        return initializers.zeros()
+    return initializers.library_default("torch", inputs=inputs)
 
 
 def _flatten(x: jax.Array, inputs: int) -> jax.Array:

@@ -23,3 +23,4 @@ from .spec import Health as Health
 from .spec import Result as Result
 from .spec import Spec as Spec
 from .spec import Step as Step
+from .statistics import exact_statistics as exact_statistics

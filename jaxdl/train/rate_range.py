@@ -246,7 +246,7 @@ class _Watched(dict[str, Any]):
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
 
 def _check_read(optimizer: Any, hyper: Hyper, rate: str) -> None:

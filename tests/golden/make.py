@@ -97,6 +97,61 @@ def torch_mlp(torch: Any) -> dict[str, np.ndarray]:
     return found
 
 
+def torch_mlp_norm(torch: Any, place: str) -> dict[str, np.ndarray]:
+    """Return three training passes of a torch MLP 6-5-4-3 with batch norm, its gradients, and evaluation."""
+    torch.manual_seed(1)
+    before = place == "before_activation"
+    hidden = [torch.nn.Linear(a, b, bias=not before) for a, b in ((6, 5), (5, 4))]
+    norms = [torch.nn.BatchNorm1d(width) for width in (5, 4)]
+    last = torch.nn.Linear(4, 3)
+    for norm in norms:
+        torch.nn.init.normal_(norm.weight, 1, 0.3)
+        torch.nn.init.normal_(norm.bias, 0, 0.3)
+
+    def forward(a: Any) -> Any:
+        for layer, norm in zip(hidden, norms, strict=True):
+            z = layer(a)
+            a = torch.sigmoid(norm(z)) if before else norm(torch.sigmoid(z))
+        return last(a)
+
+    x, y = torch.randn(3, 7, 6) * 2 + 1, torch.randint(0, 3, (7,))
+    found = {"x": x.numpy(), "y": y.numpy(), "z": np.stack([forward(batch).detach().numpy() for batch in x])}
+    for i, norm in enumerate(norms):
+        found |= {f"norms/{i}/mean": norm.running_mean.numpy().copy()}
+        found |= {f"norms/{i}/var": norm.running_var.numpy().copy()}
+    torch.nn.functional.cross_entropy(forward(x[0]), y).backward()
+    for i, (layer, norm) in enumerate(itertools.zip_longest([*hidden, last], norms)):
+        parts = {f"layers/{i}/kernel": layer.weight, f"layers/{i}/bias": layer.bias}
+        if norm is not None:
+            parts |= {f"norms/{i}/scale": norm.weight, f"norms/{i}/bias": norm.bias}
+        for name, part in parts.items():
+            if part is not None:
+                value, slope = part.detach().numpy(), part.grad.numpy()
+                kernel = name.endswith("kernel")
+                found |= {name: value.T if kernel else value, f"d/{name}": slope.T if kernel else slope}
+    for i, norm in enumerate(norms):
+        norm.eval()
+        norm.running_mean.copy_(torch.tensor(found[f"norms/{i}/mean"]))
+        norm.running_var.copy_(torch.tensor(found[f"norms/{i}/var"]))
+    found["evaluated"] = forward(x[0]).detach().numpy()
+    return {f"{place}/{name}": value for name, value in found.items()}
+
+
+def torch_dropout(torch: Any) -> dict[str, np.ndarray]:
+    """Return share of zeros, mean and variance of torch's dropout of ones, by rate."""
+    torch.manual_seed(2)
+    rates = np.array([0.1, 0.3, 0.5, 0.8])
+    draws = [torch.nn.functional.dropout(torch.ones(400_000), rate).numpy() for rate in rates.tolist()]
+    rows = [((draw == 0).mean(), draw.mean(dtype=np.float64), draw.var(dtype=np.float64)) for draw in draws]
+    return {"dropout/rates": rates, "dropout/statistics": np.array(rows)}
+
+
+def torch_norms(torch: Any) -> dict[str, np.ndarray]:
+    """Return everything of `mlp_norm.npz`."""
+    places = [torch_mlp_norm(torch, place) for place in ("before_activation", "after_activation")]
+    return places[0] | places[1] | torch_dropout(torch)
+
+
 def decay_problem() -> tuple[np.ndarray, ...]:
     """Return inputs (12, 3), targets (12,) and the first kernel (3,) and bias () of a linear model."""
     rng = np.random.default_rng(5)
@@ -137,6 +192,7 @@ def main() -> None:
     np.savez_compressed(FOLDER / "decay.npz", **torch_decay(torch))
     np.savez_compressed(FOLDER / "optim_keras.npz", **{name: keras_trajectory(keras, name) for name in KERAS})
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
+    np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
 
 
 if __name__ == "__main__":
