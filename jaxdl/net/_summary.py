@@ -2,16 +2,14 @@
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl import _trees
 from jaxdl.errors import explain
-
-if TYPE_CHECKING:
-    from jaxdl.net import Net
+from jaxdl.net.contract import Net
 
 PROBED_PARAMETERS = 2_000_000
 PROBED_EXAMPLES = 8
@@ -68,7 +66,7 @@ class Summary:
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
 
-def summary(net: "Net", example: Any, *, hyper: Any = None) -> Summary:
+def summary(net: Net, example: Any, *, hyper: Any = None) -> Summary:
     """Count what a network holds, without allocating it, and what one forward pass costs.
 
     A parameter of rank 1 that has no gradient in training, such as a bias before batch norm, gives a
@@ -144,7 +142,7 @@ def _inner(params: dict[str, Any]) -> list[Any]:
     return [value for value in found if hasattr(value, "eqns")]
 
 
-def _idle_biases(net: "Net", example: Any, hyper: Any) -> tuple[str, ...]:
+def _idle_biases(net: Net, example: Any, hyper: Any) -> tuple[str, ...]:
     def outputs(params: Any, state: Any, x: Any, key: jax.Array) -> jax.Array:
         out = net.apply(params, state, x, train=True, key=key, hyper=hyper)[0]
         return sum((jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(out)), jnp.zeros(()))
