@@ -102,7 +102,7 @@ def fit(
     and nothing is compiled. The state at the start of a chunk is kept until the chunk is found healthy,
     which costs the memory of one more state. A chunk that diverged is run again with every gradient read,
     so that the error names the exact step. The examples are held once on the device, and once more, shuffled,
-    while an epoch runs, when they take up to 256 MiB.
+    while an epoch runs, when they take up to 4 MiB (256 MiB as bytes, or in small batches).
 
     Args:
         net: the network.

@@ -161,7 +161,10 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense", "mlp"], "unknown workload: nonsense; known: dense, logistic, mlp, tree, validation_curve"),
+        (
+            ["nonsense", "mlp"],
+            "unknown workload: nonsense; known: dense, logistic, mlp, tree, validation_curve",
+        ),
         (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),
         (["mlp", "--json", "no/such/folder/rows.json"], "there is no folder no/such/folder"),
         ([], "usage:"),

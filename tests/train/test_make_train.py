@@ -276,3 +276,14 @@ def test_record_may_not_hide_the_loss() -> None:
         make_train(NET, LOSS, sgd, spec)(*KEYS, DATA, HYPER)
     with pytest.raises(TypeError, match="Spec: argument 'record' is a str; expected a function or None"):
         Spec(epochs=1, batch_size=10, record="norm")  # type: ignore[arg-type]
+
+
+def test_batches_fetched_in_the_step_are_those_of_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = Spec(epochs=3, batch_size=8, step_losses=True)
+    by_epoch = jax.jit(make_train(NET, LOSS, sgd, spec))(*KEYS, DATA, HYPER)
+    for limit in ("COPIED_WIDE", "SMALL_BATCH"):
+        monkeypatch.setattr(f"jaxdl.train.loop.{limit}", 0)
+    by_step = jax.jit(make_train(NET, LOSS, sgd, spec))
+    assert "optimization_barrier" in by_step.lower(*KEYS, DATA, HYPER).as_text()
+    losses = (run.history["step_loss"] for run in (by_epoch, by_step(*KEYS, DATA, HYPER)))
+    np.testing.assert_allclose(*losses, rtol=1e-5)
