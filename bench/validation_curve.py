@@ -71,8 +71,8 @@ FITS: dict[str, tuple[Callable, Callable]] = {
         lambda logits, labels: losses.binary_cross_entropy(logits, labels.astype(jnp.float32)),
     ),
 }
-# Newton's steps wait for the slowest of the fits that run at once. Measured, us a fit: 765 for all at once, 705
-# for 20, 516 for 8, 571 for 4, 664 one by one. Ridge does not iterate.
+# Newton's steps wait for the slowest of the fits that run at once. Measured, us a fit: 765 for all at once,
+# 705 for 20, 516 for 8, 571 for 4, 664 one by one. Ridge does not iterate.
 BATCH_SIZES: dict[str, int | None] = {"ridge": None, "logistic": 8}
 
 
