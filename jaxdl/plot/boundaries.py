@@ -74,7 +74,7 @@ def boundary(
         axes.scatter(
             chosen[:, 0],
             chosen[:, 1],
-            s=18,
+            s=18 if len(inputs) > 30 else 90,
             color=colours[number],
             edgecolors="white",
             linewidths=0.4,
