@@ -11,7 +11,7 @@ help:
 	@echo "make check      ruff and mypy"
 	@echo "make format     ruff format"
 	@echo "make bench      the benchmark of this machine, against every peer that is installed"
-	@echo "make golden     write the golden files anew (needs PyTorch in $(VENV))"
+	@echo "make golden     write the golden files anew (needs PyTorch and Keras in $(VENV))"
 	@echo "make lock       pin the newest versions in requirements.txt (needs uv)"
 	@echo "make LOCKED=1 ...  install exactly the versions of requirements.txt, by hash"
 	@echo "make clean      remove $(VENV) and what was built"
