@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 import oracles
-from rows.common import ROWS, Op, X
 
 from jaxdl.kernels import dense
+from rows.common import ROWS, Op, X
 
 WHOLE = (((1,), (0,)), ((), ()))
 OPS: tuple[Op, ...] = (
