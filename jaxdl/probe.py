@@ -26,7 +26,7 @@ def dead(outputs: jax.Array) -> jax.Array:
     """Share of units that are never positive on the batch: ``mean_j [max_i a_ij <= 0]``.
 
     A ReLU unit that is never active gets no gradient from the batch. The outputs may be taken before the
-    ReLU or after it. A unit with a NaN counts as alive.
+    ReLU or after it. The share is NaN when an output is.
 
     Args:
         outputs: (batch, ..., units), floating; all axes but the last are examples and positions.
@@ -44,7 +44,7 @@ def dead(outputs: jax.Array) -> jax.Array:
     """
     outputs = _outputs("dead", outputs)
     idle = jnp.all(outputs <= 0, axis=tuple(range(outputs.ndim - 1)))
-    return jnp.mean(idle, dtype=outputs.dtype)
+    return jnp.where(jnp.any(jnp.isnan(outputs)), jnp.nan, jnp.mean(idle, dtype=outputs.dtype))
 
 
 def saturated(outputs: jax.Array, *, low: float = 0.0, high: float = 1.0, margin: float = 0.05) -> jax.Array:
@@ -57,7 +57,7 @@ def saturated(outputs: jax.Array, *, low: float = 0.0, high: float = 1.0, margin
         margin: share of the range that counts as its end, in [0, 0.5).
 
     Returns:
-        Scalar in [0, 1].
+        Scalar in [0, 1]; NaN when an output is NaN.
 
     Raises:
         DtypeError: `outputs` is not floating.
@@ -73,7 +73,7 @@ def saturated(outputs: jax.Array, *, low: float = 0.0, high: float = 1.0, margin
     _checks.in_range("saturated", "margin", margin, 0, 0.5, "[0, 0.5)")
     edge = margin * (high - low)
     near = (outputs <= low + edge) | (outputs >= high - edge)
-    return jnp.mean(near, dtype=outputs.dtype)
+    return jnp.where(jnp.any(jnp.isnan(outputs)), jnp.nan, jnp.mean(near, dtype=outputs.dtype))
 
 
 def histogram(outputs: jax.Array, *, low: float = -3.0, high: float = 3.0, bins: int = 40) -> jax.Array:

@@ -27,7 +27,8 @@ NAMES = {
     "scaling": "z_score mean_normalisation min_max decimal pixels",
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
-    "metrics": "accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve roc_area r2",
+    "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
+    "roc_area r2",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",

@@ -1,6 +1,7 @@
 """Pictures: what is drawn, and what is said without matplotlib."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,9 @@ def test_arrows_point_downhill() -> None:
 def test_paths_refuse(call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("draw", [plot.tree, plot.learning_curve, plot.validation_curve, plot.random_search])
+def test_says_what_is_to_be_drawn(draw: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"is a dict; expected a \w+. Fix: \w+\."):
+        draw({"loss": [1.0]})

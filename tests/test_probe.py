@@ -192,7 +192,8 @@ def test_what_cannot_be_recorded_is_named() -> None:
 def test_a_nan_is_not_hidden() -> None:
     outputs = jnp.array([[jnp.nan, -1.0], [-1.0, -1.0]])
     assert np.isnan(probe.histogram(outputs)).all()
-    assert float(probe.dead(outputs)) == 0.5
+    assert np.isnan(probe.dead(outputs))
+    assert np.isnan(probe.saturated(outputs))
     assert np.isnan(probe.norms({"w": outputs})["w"])
     assert np.isinf(probe.norms({"w": jnp.array([jnp.inf, 1.0])})["w"])
     np.testing.assert_allclose(probe.norms({"w": jnp.full(4, 1e-30)})["w"], 2e-30, rtol=1e-6)

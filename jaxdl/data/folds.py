@@ -8,7 +8,7 @@ import numpy as np
 from jaxdl._checks import positive_integer
 from jaxdl.data.dataset import Dataset
 from jaxdl.data.split import _shuffled
-from jaxdl.errors import FormatError, explain
+from jaxdl.errors import DtypeError, FormatError, explain
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,7 +93,7 @@ def folds(dataset: Dataset, count: int = 5, *, seed: int = 0, stratify: bool = T
         The `Folds`.
 
     Raises:
-        DtypeError: a count or seed that is no whole number.
+        DtypeError: no `Dataset`, or a count or seed that is no whole number.
         ValueError: fewer than 2 folds, or a seed out of range.
         FormatError: a class, or the whole, has fewer examples than there are folds.
 
@@ -105,6 +105,11 @@ def folds(dataset: Dataset, count: int = 5, *, seed: int = 0, stratify: bool = T
         As ``sklearn.model_selection.StratifiedKFold(shuffle=True)`` and ``KFold(shuffle=True)``, from
         another random stream.
     """
+    if not isinstance(dataset, Dataset):
+        raise DtypeError(
+            explain("folds", "dataset", got=f"a {type(dataset).__name__}", expected="a Dataset",
+                    fix="data.Dataset(inputs, targets)")
+        )  # fmt: skip
     count = positive_integer("folds", "count", count, least=2)
     order = _shuffled(len(dataset), seed)
     stratified = stratify and dataset.classes is not None and dataset.targets.ndim == 1

@@ -5,6 +5,7 @@ averages over batches, cannot record them; call them on the outputs of `train.pr
 """
 
 from .classification import accuracy as accuracy
+from .classification import binary_accuracy as binary_accuracy
 from .confusion import AVERAGES as AVERAGES
 from .confusion import confusion_matrix as confusion_matrix
 from .confusion import f1 as f1

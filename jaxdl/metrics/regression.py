@@ -76,5 +76,9 @@ def r2(predictions: jax.Array, targets: jax.Array, *, weights: jax.Array | None 
     missed = jnp.sum(share * jnp.square(targets - predictions))
     spread = jnp.sum(share * jnp.square(targets - mean))
     exact = jnp.where(missed == 0, 1.0, jnp.nan).astype(targets.dtype)
-    ratio = missed / jnp.where(spread == 0, 1, spread)
-    return _whole.poisoned(jnp.where(spread == 0, exact, 1 - ratio), known, given, sound)
+    # The mean is rounded, so that constant targets may differ from it.
+    there = share > 0
+    low, high = jnp.min(jnp.where(there, targets, jnp.inf)), jnp.max(jnp.where(there, targets, -jnp.inf))
+    constant = (low == high) | (spread == 0)
+    ratio = missed / jnp.where(constant, 1, spread)
+    return _whole.poisoned(jnp.where(constant, exact, 1 - ratio), known, given, sound)

@@ -1,9 +1,9 @@
 """The empty figure that every picture starts from, and how it is written."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jaxdl.errors import MissingExtraError
+from jaxdl.errors import DtypeError, MissingExtraError, explain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,3 +27,11 @@ def save(drawn: "Figure", path: str | Path | None) -> None:
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         drawn.savefig(path, dpi=120)
+
+
+def require(op: str, argument: str, value: Any, kind: type, fix: str) -> None:
+    """Raise `DtypeError` unless `value` is what is to be drawn."""
+    if not isinstance(value, kind):
+        raise DtypeError(
+            explain(op, argument, got=f"a {type(value).__name__}", expected=f"a {kind.__name__}", fix=fix)
+        )

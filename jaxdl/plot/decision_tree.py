@@ -38,6 +38,7 @@ def tree(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: `drawn` is no `DecisionTree`.
         ShapeError: a wrong number of names.
 
     Example:
@@ -46,6 +47,7 @@ def tree(
         >>> [text.get_text().splitlines()[0] for text in tree(small).axes[0].texts]
         ['x0 <= 1.5', 'class 0', 'class 1', 'yes', 'no']
     """
+    _figure.require("plot.tree", "drawn", drawn, DecisionTree, "models.decision_tree.fit(...)")
     told = words("plot.tree", drawn, names, classes)
     places, edges = _layout(told, np.inf if max_depth is None else max_depth)
     columns = 1 + max(x for x, _ in places.values())

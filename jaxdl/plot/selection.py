@@ -7,18 +7,17 @@ import numpy as np
 
 from jaxdl.errors import explain
 from jaxdl.plot import _figure
+from jaxdl.select import Curve, Search
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from jaxdl.select import Curve, Search
-
 PARTS = (("train_losses", "training", "C0"), ("cv_losses", "cross-validation", "C1"))
 
 
 def learning_curve(
-    curve: "Curve", *, baseline: float | None = None, path: str | Path | None = None
+    curve: Curve, *, baseline: float | None = None, path: str | Path | None = None
 ) -> "Figure":
     """Draw training and cross-validation loss against the number of training examples.
 
@@ -34,6 +33,7 @@ def learning_curve(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: something else is given.
         ValueError: the curve has no sizes.
 
     Example:
@@ -43,6 +43,7 @@ def learning_curve(
         >>> learning_curve(curve).axes[0].get_xlabel()
         'training examples'
     """
+    _figure.require("plot.learning_curve", "curve", curve, Curve, "select.learning_curve(...)")
     if curve.sizes is None:
         raise ValueError(
             explain("plot.learning_curve", "curve", got="without sizes", expected="a curve over sizes",
@@ -63,7 +64,7 @@ def learning_curve(
 
 
 def validation_curve(
-    curve: "Curve",
+    curve: Curve,
     *,
     over: str | None = None,
     at: Any = None,
@@ -88,6 +89,7 @@ def validation_curve(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: something else is given.
         ValueError: there is no such keyword, or its values are no numbers (values,).
 
     Example:
@@ -98,6 +100,7 @@ def validation_curve(
         >>> axes.get_xlabel(), axes.get_xscale()
         ('l2', 'log')
     """
+    _figure.require("plot.validation_curve", "curve", curve, Curve, "select.validation_curve(...)")
     name = over if over is not None or len(curve.values) != 1 else next(iter(curve.values))
     values = np.asarray(curve.values.get(name, np.empty((0, 0))) if at is None else at)  # type: ignore[arg-type]
     if values.shape != curve.cv_losses.shape[2:]:
@@ -124,7 +127,7 @@ def validation_curve(
     return figure
 
 
-def random_search(search: "Search", *, path: str | Path | None = None) -> "Figure":
+def random_search(search: Search, *, path: str | Path | None = None) -> "Figure":
     """Draw the loss of every trial against each hyperparameter, stage by stage in another colour.
 
     Args:
@@ -136,6 +139,7 @@ def random_search(search: "Search", *, path: str | Path | None = None) -> "Figur
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: something else is given.
 
     Example:
         >>> from jaxdl.select import Search
@@ -145,6 +149,7 @@ def random_search(search: "Search", *, path: str | Path | None = None) -> "Figur
         >>> random_search(search).axes[0].get_xlabel()
         'rate'
     """
+    _figure.require("plot.random_search", "search", search, Search, "select.random_search(...)")
     figure = _figure.figure(len(search.trials))
     finite = np.isfinite(search.losses)
     for axes, (name, values) in zip(figure.axes, search.trials.items(), strict=True):

@@ -30,6 +30,8 @@ class Curve:
         cv_losses: (folds, sizes, values) mean losses over the examples that were held out.
         batch_size: fits that ran at once.
         memory: bytes of intermediate results that XLA reported for them, or -1.
+        statuses: (folds, sizes, values) how each fit ended, as its model's `status` says, in the words of
+            `jaxdl.descent.describe`: 0 is converged, or a model that does not say.
     """
 
     sizes: np.ndarray | None
@@ -38,6 +40,7 @@ class Curve:
     cv_losses: np.ndarray
     batch_size: int
     memory: int
+    statuses: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((), np.int32))
 
     @property
     def train_loss(self) -> np.ndarray:
@@ -51,8 +54,9 @@ class Curve:
 
     @property
     def failed(self) -> int:
-        """Number of fits whose training or cross-validation loss is not finite."""
-        return int(np.sum(~(np.isfinite(self.train_losses) & np.isfinite(self.cv_losses))))
+        """Number of fits that did not converge, or whose training or cross-validation loss is not finite."""
+        finite = np.isfinite(self.train_losses) & np.isfinite(self.cv_losses)
+        return int(np.sum(~finite | (self.statuses != 0)))
 
     @property
     def best_index(self) -> int:
@@ -226,14 +230,13 @@ class _Grid:
 
     def _losses(
         self, training: Any, valid: Any, weights: jax.Array, held: jax.Array, value: Any
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         options = {name: entry for name, entry in value.items() if name != _NOTHING}
         model = self.fit(*training, weights=weights, **options)
         seen = self._rows(model, training)
-        if not self.apart:
-            return _examples.weighted_mean(seen, weights), _examples.weighted_mean(seen, held)
-        other = self._rows(model, valid)
-        return _examples.weighted_mean(seen, weights), jnp.mean(other)
+        status = jnp.max(jnp.asarray(getattr(model, "status", 0), jnp.int32))
+        other = jnp.mean(self._rows(model, valid)) if self.apart else _examples.weighted_mean(seen, held)
+        return _examples.weighted_mean(seen, weights), other, status
 
     def _rows(self, model: Callable[[Any], Any], examples: Any) -> jax.Array:
         inputs, targets = examples
@@ -293,5 +296,6 @@ def _curve(
     return Curve(
         sizes=None if sizes is None else every,
         values={} if values is None else {name: np.asarray(v) for name, v in grid.items()},
-        train_losses=found[0], cv_losses=found[1], batch_size=program.batch_size, memory=program.memory,
+        train_losses=found[0], cv_losses=found[1], statuses=found[2], batch_size=program.batch_size,
+        memory=program.memory,
     )  # fmt: skip

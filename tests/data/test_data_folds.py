@@ -80,3 +80,8 @@ def test_bad_arguments(options, error, words):
 def test_no_such_fold():
     with pytest.raises(IndexError, match=r"a fold in \[0, 2\)"):
         folds(labelled([4]), 2).indices(2)
+
+
+def test_a_pair_of_arrays_is_named():
+    with pytest.raises(DtypeError, match=r"'dataset' is a tuple; expected a Dataset. Fix: data.Dataset\("):
+        folds((np.ones((6, 1)), np.zeros(6)), 2)

@@ -162,3 +162,16 @@ def test_counts_beyond_what_float32_adds_up() -> None:
 def test_accuracy_of_a_label_row_that_holds_nan_is_zero() -> None:
     outputs = jnp.array([[2.0, 1.0], [2.0, 1.0]])
     assert metrics.accuracy(outputs, jnp.array([[jnp.nan, 0.0], [1.0, 0.0]])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("level", [0.1, 0.7, 1e6])
+def test_constant_targets_have_no_variance_whatever_their_mean_rounds_to(level: float) -> None:
+    targets = jnp.full(30, level)
+    assert jnp.isnan(metrics.r2(targets + 1, targets))
+    assert metrics.r2(targets, targets) == 1
+
+
+def test_binary_accuracy_poisons_targets_that_are_none_and_counts_nan_as_wrong() -> None:
+    logits, targets = jnp.array([2.0, -1.0, jnp.nan, 1.0]), jnp.array([1, 0, 1, 2])
+    np.testing.assert_array_equal(metrics.binary_accuracy(logits, targets), [1, 1, 0, np.nan])
+    assert metrics.binary_accuracy(jnp.array([1.0]), jnp.array([True]), threshold=1.5).tolist() == [0]

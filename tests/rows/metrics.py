@@ -83,12 +83,25 @@ def op(name: str, function: Any, oracle: Any, inputs: Any, bad: tuple[Bad, ...],
 
 OPS: tuple[Op, ...] = (
     Op(
+        "metrics.binary_accuracy", metrics.binary_accuracy,
+        lambda rng: (rng.normal(size=(6, 3)), rng.integers(0, 2, (6, 3)).astype(np.int32)),
+        lambda z, y: ((z > 0) == (y == 1)).mean(1),
+        (
+            ((jnp.ones(4), jnp.ones((4, 1))), {}, ShapeError, r"targets.reshape\(logits.shape\)"),
+            ((INTEGERS, INTEGERS), {}, DtypeError, "'logits' is of dtype int32"),
+            ((jnp.float32(1), jnp.float32(1)), {}, ShapeError, r"\(batch, ...\)"),
+        ),
+        differentiable=(), extremes=((ROWS, (ROWS > 0).astype(np.int32)),), batched=False,
+    ),
+    Op(
         "metrics.accuracy", metrics.accuracy, logits_and_labels, oracles.accuracy,
         (
             ((X, jnp.zeros((4,))), {}, DtypeError, "'labels' is of dtype float32"),
             ((X, jnp.zeros((3,), jnp.int32)), {}, ShapeError, "give one label an example"),
             ((X, jnp.zeros((4, 1))), {}, ShapeError, "nothing is broadcast"),
-            ((jnp.ones((4, 0)), jnp.zeros((4,), jnp.int32)), {}, ShapeError, "at least one class"),
+            ((jnp.ones((4, 1)), jnp.zeros((4,), jnp.int32)), {}, ShapeError, "metrics.binary_accuracy"),
+            ((jnp.ones(4), jnp.zeros(4, jnp.int32)), {}, DtypeError, "'labels' is of dtype int32"),
+            ((X, INTEGERS), {}, DtypeError, "'labels' is of dtype int32; expected a floating"),
         ),
         differentiable=(), extremes=((ROWS, LABELS),),
     ),

@@ -12,8 +12,9 @@ from sklearn.model_selection import KFold
 from sklearn.model_selection import learning_curve as their_learning_curve
 from sklearn.model_selection import validation_curve as their_validation_curve
 
-from jaxdl import data, select
+from jaxdl import data, descent, losses, select
 from jaxdl.errors import DtypeError, FormatError, ShapeError
+from jaxdl.models import logistic_regression
 
 DIABETES = data.load_diabetes(scaled=False)
 X = ((DIABETES.inputs - DIABETES.inputs.mean(0)) / DIABETES.inputs.std(0)).astype(np.float32)
@@ -195,3 +196,19 @@ def test_bad_arguments(change: dict[str, Any], error: type[Exception], words: st
     positional = [call.pop(name) for name in ("fit", "loss", "training", "valid")]
     with pytest.raises(error, match=words):
         select.learning_curve(*positional, **call)
+
+
+def test_fits_that_did_not_converge_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2)).astype(np.float32)
+    y = (x[:, 0] + rng.normal(size=30) > 0).astype(np.int32)
+
+    def hasty(inputs, targets, *, weights, l2):
+        return logistic_regression.fit(inputs, targets, weights=weights, l2=l2, max_steps=1)
+
+    def loss(logits, labels):
+        return losses.binary_cross_entropy(logits, labels.astype(jnp.float32))
+
+    curve = select.validation_curve(hasty, loss, (x, y), (x, y), values={"l2": np.array([0.1, 1.0])})
+    assert curve.failed == 2
+    assert curve.statuses.tolist() == [[[descent.OUT_OF_STEPS] * 2]]
