@@ -53,13 +53,21 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
 
 def numbers(op: str, name: str, value: Any) -> jax.Array:
     """Return `value` as a floating array; integers become float32."""
-    found = _checks.array(op, name, value)
+    found = _checks.array(op, name, unwrapped(value))
     return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
+
+
+def unwrapped(value: Any) -> Any:
+    """Return whole numbers on the host as floating ones where the cast to int32 would wrap them around."""
+    whole = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu"
+    if whole and value.size and (np.min(value) < -(2**31) or np.max(value) >= 2**31):
+        return value.astype(np.float64)
+    return value
 
 
 def examples(op: str, inputs: Any, targets: Any, weights: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Check inputs (examples, features), targets (examples, ...) and weights (examples,)."""
-    x, y = numbers(op, "inputs", inputs), _checks.array(op, "targets", targets)
+    x, y = numbers(op, "inputs", inputs), _checks.array(op, "targets", unwrapped(targets))
     if x.ndim != 2 or 0 in x.shape:
         raise ShapeError(explain(op, "inputs", got=f"of shape {x.shape}",
                                  expected="(examples, features), neither of them 0",
@@ -75,6 +83,8 @@ def examples(op: str, inputs: Any, targets: Any, weights: Any) -> tuple[jax.Arra
     finite(op, "inputs", x)
     finite(op, "targets", y)
     finite(op, "weights", w)
+    kept(op, "inputs", inputs, x.dtype, present(w))
+    kept(op, "targets", targets, x.dtype, present(w))
     if not isinstance(w, jax.core.Tracer) and (np.min(w) < 0 or np.max(w) == 0):
         raise ValueError(explain(op, "weights", got="negative, or all zero",
                                  expected="weights >= 0, one of them positive",
@@ -87,6 +97,28 @@ def finite(op: str, name: str, value: jax.Array) -> None:
     if not isinstance(value, jax.core.Tracer) and not np.isfinite(value).all():
         raise FormatError(explain(op, name, got="not finite", expected="finite numbers",
                                   fix="drop or fill in those rows"))  # fmt: skip
+
+
+def present(weights: jax.Array) -> np.ndarray:
+    """Tell which examples are there, all of them where the weights are traced."""
+    traced = isinstance(weights, jax.core.Tracer)
+    return np.ones(len(weights), bool) if traced else np.asarray(weights) > 0
+
+
+def kept(op: str, name: str, value: Any, dtype: Any, there: np.ndarray) -> None:
+    """Raise `FormatError` when the cast of concrete `value` to `dtype` blurs how its examples differ."""
+    if isinstance(value, jax.core.Tracer) or np.asarray(value).dtype == dtype:
+        return
+    rows = np.asarray(value).astype(np.float64)[there]
+    if not len(rows):
+        return
+    blur = np.abs(rows.astype(dtype).astype(np.float64) - rows).max(axis=0)
+    centre, spread = rows.mean(axis=0), rows.std(axis=0)
+    # What float64 itself rounds is a constant.
+    if np.any((blur > 1e-3 * spread) & (spread > 1e-12 * np.abs(centre))):
+        raise FormatError(explain(op, name, got=f"blurred by the cast to {jnp.dtype(dtype).name}",
+                                  expected="a spread well above the rounding of the values",
+                                  fix="subtract the mean first"))  # fmt: skip
 
 
 def check_settings(op: str, l2: Any, tolerance: Any, max_steps: Any, method: str, methods: Any) -> None:
@@ -129,13 +161,17 @@ def design(inputs: jax.Array, weights: jax.Array, l2: Any) -> Design:
     centred = fixed - mean[None]
     # In two passes, so that a large mean does not drown the deviations.
     mean = mean + portion @ centred
-    scale = jnp.sqrt(portion @ jnp.square(fixed - mean[None]))
-    largest = jnp.max(jnp.where(portion[:, None] > 0, jnp.abs(fixed), 0), axis=0)
-    constant = scale <= 10 * jnp.finfo(inputs.dtype).eps * largest
-    scale = jnp.where(constant, 1, scale)
+    there = portion[:, None] > 0
+    high = jnp.max(jnp.where(there, fixed, -jnp.inf), axis=0)
+    low = jnp.min(jnp.where(there, fixed, jnp.inf), axis=0)
+    constant = high == low
+    # Divided by the range before they are squared, deviations neither overflow nor vanish.
+    width = jnp.where(constant, 1, high - low)
+    scale = jnp.where(constant, 1, width * jnp.sqrt(portion @ jnp.square((fixed - mean[None]) / width[None])))
     columns = jnp.where(constant[None], 0, (inputs - mean[None]) / scale[None])
     matrix = jnp.concatenate([columns, jnp.ones((len(inputs), 1), inputs.dtype)], axis=1)
-    ridge = jnp.append(jnp.asarray(l2, inputs.dtype) / (total * jnp.square(scale)), 0)
+    square = jnp.maximum(jnp.square(scale), jnp.finfo(inputs.dtype).tiny)
+    ridge = jnp.append(jnp.asarray(l2, inputs.dtype) / (total * square), 0)
     return Design(matrix, mean, scale, ridge, share)
 
 

@@ -49,7 +49,7 @@ def fit(
 
     Raises:
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: a hyperparameter or weights out of range.
 
     Example:
@@ -142,7 +142,7 @@ def lasso(
 
     Raises:
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: a hyperparameter or weights out of range.
 
     Example:
@@ -218,7 +218,7 @@ def line(x: Any, y: Any, *, weights: Any = None) -> Line:
 
     Raises:
         ShapeError: shapes that differ, or are not (examples,).
-        FormatError: data that are not finite.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: x that are all the same, or weights out of range.
 
     Example:
@@ -229,9 +229,12 @@ def line(x: Any, y: Any, *, weights: Any = None) -> Line:
         Equals ``numpy.polyfit(x, y, 1)``.
     """
     op = "linear_regression.line"
+    given = {"x": x, "y": y}
     x, y = _linear.numbers(op, "x", x), _linear.numbers(op, "y", y)
     _checks.same_shape(op, "x", x, "y", y)
     column, y, w = _linear.examples(op, x[:, None] if x.ndim == 1 else x[None, None], y, weights)
+    for name, value in given.items():
+        _linear.kept(op, name, value, x.dtype, _linear.present(w))
     x, share = column[:, 0], w / jnp.sum(w)
     mean_x, mean_y = share @ x, share @ y
     from_x, from_y = x - mean_x, y - mean_y

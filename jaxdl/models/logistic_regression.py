@@ -53,7 +53,8 @@ def fit(
 
     Raises:
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite, or targets outside [0, 1]; traced, those give NaN.
+        FormatError: data that are not finite, or blurred by the cast to float32, or targets outside
+            [0, 1]; traced, those give NaN.
         ValueError: a hyperparameter or weights out of range.
 
     Example:

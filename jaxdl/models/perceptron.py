@@ -115,7 +115,8 @@ def fit(
 
     Raises:
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite, or targets other than 0 and 1; traced, those give NaN.
+        FormatError: data that are not finite, or blurred by the cast to float32, or targets other than
+            0 and 1; traced, those give NaN.
         ValueError: a hyperparameter or weights out of range.
 
     Example:

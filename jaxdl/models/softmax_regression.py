@@ -53,7 +53,8 @@ def fit(
     Raises:
         DtypeError: targets that are no integers.
         ShapeError: shapes that do not fit.
-        FormatError: inputs that are not finite, or targets outside [0, classes); traced, those give NaN.
+        FormatError: inputs that are not finite, or blurred by the cast to float32, or targets outside
+            [0, classes); traced, those give NaN.
         ValueError: a hyperparameter or weights out of range, or `classes` unknown.
 
     Example:

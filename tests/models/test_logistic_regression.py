@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from jaxdl import scaling
 from jaxdl.data import load_breast_cancer, load_digits, load_iris, load_wine
 from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, ONE_CLASS, OUT_OF_STEPS, SEPARABLE
+from jaxdl.errors import FormatError
 from jaxdl.models import logistic_regression, softmax_regression
 
 Theirs = partial(LogisticRegression, tol=1e-10, max_iter=10_000, solver="newton-cholesky")
@@ -159,3 +160,12 @@ def test_two_classes_of_softmax_are_logistic() -> None:
     two = softmax_regression.fit(X, Y, l2=1.0)
     one = fit(X, Y, l2=0.5)
     close(two.kernel[:, 1] - two.kernel[:, 0], one.kernel)
+
+
+def test_features_far_from_0_are_not_taken_for_constants() -> None:
+    x, labels = np.array([0.0, 1, 2, 3, 4, 5])[:, None], np.array([0, 1, 0, 1, 0, 1])
+    for fitted in (fit, softmax_regression.fit):
+        near, far = fitted(x, labels, l2=0.1), fitted(1e6 + x, labels, l2=0.1)
+        np.testing.assert_allclose(far.kernel, near.kernel, rtol=1e-3)
+        with pytest.raises(FormatError, match="subtract the mean first"):
+            fitted(1e5 + 0.01 * x, labels)
