@@ -1,7 +1,7 @@
 """What the linear models share: the fitted model, checks at the door, and the standardised design matrix."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,9 @@ class LinearModel:
                         expected=f"(batch, {self.kernel.shape[0]})", fix="pass the features of the fit")
             )  # fmt: skip
         return affine(x, self.kernel, self.bias)
+
+
+Fitted = TypeVar("Fitted", bound=Any)
 
 
 def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
@@ -121,10 +124,44 @@ def kept(op: str, name: str, value: Any, dtype: Any, there: np.ndarray) -> None:
                                   fix="subtract the mean first"))  # fmt: skip
 
 
+def one_number(op: str, name: str, value: Any) -> None:
+    """Raise `ShapeError` when a setting, traced or not, is no single number."""
+    if np.ndim(value) != 0:
+        raise ShapeError(explain(op, name, got=f"of shape {np.shape(value)}", expected="one number",
+                                 fix=f"jax.vmap the fit over {name}"))  # fmt: skip
+
+
+def not_negative(op: str, name: str, value: Any) -> None:
+    """Check a setting that is one number of at least 0."""
+    one_number(op, name, value)
+    _checks.in_range(op, name, value, 0, np.inf, "[0, inf)")
+
+
+def positive(op: str, name: str, value: Any) -> None:
+    """Check a setting that is one number above 0."""
+    one_number(op, name, value)
+    _checks.in_range(op, name, value, 1e-30, np.inf, "(0, inf)")
+
+
+def poisoned(model: Fitted, weights: Any, *settings: Any) -> Fitted:
+    """Make a fit NaN, and its status not finite, where traced weights or settings are below 0 or no number."""
+    if not any(isinstance(value, jax.core.Tracer) for value in (weights, *settings)):
+        return model
+    sound = jnp.all(weights >= 0) & jnp.any(weights > 0)
+    for value in settings:
+        sound = sound & jnp.all((value >= 0) & (value < jnp.inf))
+    return dataclasses.replace(
+        model,
+        kernel=jnp.where(sound, model.kernel, jnp.nan),
+        bias=jnp.where(sound, model.bias, jnp.nan),
+        status=jnp.where(sound, model.status, descent.NOT_FINITE).astype(jnp.int32),
+    )
+
+
 def check_settings(op: str, l2: Any, tolerance: Any, max_steps: Any, method: str, methods: Any) -> None:
     """Check what every fit takes."""
-    _checks.in_range(op, "l2", l2, 0, np.inf, "[0, inf)")
-    _checks.in_range(op, "tolerance", tolerance, 0, np.inf, "[0, inf)")
+    not_negative(op, "l2", l2)
+    not_negative(op, "tolerance", tolerance)
     _checks.positive_integer(op, "max_steps", max_steps)
     _checks.one_of(op, "method", method, methods)
 

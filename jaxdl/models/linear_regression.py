@@ -50,7 +50,7 @@ def fit(
     Raises:
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or whose differences the cast to float32 blurs.
-        ValueError: a hyperparameter or weights out of range.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> model = fit(jnp.array([[0.0], [1.0], [2.0]]), jnp.array([1.0, 3.0, 5.0]))
@@ -66,8 +66,9 @@ def fit(
     x, y, w = _linear.examples(op, inputs, targets, weights)
     y = y.astype(x.dtype)
     if method == "descent":
-        return _descended(x, y, w, l2, learning_rate=learning_rate, tolerance=tolerance, max_steps=max_steps)
-    return _solved(x, y, w, l2)
+        rates = {"learning_rate": learning_rate, "tolerance": tolerance, "max_steps": max_steps}
+        return _linear.poisoned(_descended(x, y, w, l2, **rates), w, l2, tolerance)
+    return _linear.poisoned(_solved(x, y, w, l2), w, l2)
 
 
 @jax.jit
@@ -143,7 +144,7 @@ def lasso(
     Raises:
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or whose differences the cast to float32 blurs.
-        ValueError: a hyperparameter or weights out of range.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x = jnp.array([[1.0, 0.1], [-1.0, 0.1], [1.0, -0.1], [-1.0, -0.1]])
@@ -156,7 +157,7 @@ def lasso(
     """
     op = "linear_regression.lasso"
     _linear.check_settings(op, l2, tolerance, max_steps, "closed_form", METHODS)
-    _checks.in_range(op, "l1", l1, 0, np.inf, "[0, inf)")
+    _linear.not_negative(op, "l1", l1)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     if y.ndim != 1:
         raise ShapeError(explain(op, "targets", got=f"of shape {y.shape}", expected=f"({len(x)},)",
@@ -169,7 +170,7 @@ def lasso(
     threshold = jnp.append(jnp.asarray(l1, x.dtype) / (jnp.sum(w) * parts.scale), 0)
     v, status, steps = _proximal(gram, moment, threshold, tolerance, max_steps)
     kernel, bias = parts.restore(v)
-    return LinearModel(kernel, bias + level, status, steps)
+    return _linear.poisoned(LinearModel(kernel, bias + level, status, steps), w, l1, l2, tolerance)
 
 
 @partial(jax.jit, static_argnames="max_steps")

@@ -55,7 +55,7 @@ def fit(
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or blurred by the cast to float32, or targets outside
             [0, 1]; traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x, y = jnp.array([[0.0], [1.0], [2.0], [3.0]]), jnp.array([0, 1, 0, 1])
@@ -87,9 +87,9 @@ def fit(
         return _fitted(x, y, scaled, l2, **settings)
 
     y = y.astype(x.dtype)
-    if y.ndim == 1:
-        return one(y)
-    return jax.vmap(one, 1, LinearModel(1, 0, 0, 0))(y)  # type: ignore[arg-type]
+    many = jax.vmap(one, 1, LinearModel(1, 0, 0, 0))  # type: ignore[arg-type]
+    model = one(y) if y.ndim == 1 else many(y)
+    return _linear.poisoned(model, w, l2, tolerance, factors)
 
 
 def _class_weights(op: str, value: Any, classes: int, dtype: Any) -> jax.Array:

@@ -117,7 +117,7 @@ def fit(
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or blurred by the cast to float32, or targets other than
             0 and 1; traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -131,7 +131,7 @@ def fit(
         Rosenblatt (1958). Equals scikit-learn's ``Perceptron(shuffle=False)``.
     """
     op = "perceptron.fit"
-    _checks.in_range(op, "learning_rate", learning_rate, 1e-30, np.inf, "(0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     _checks.positive_integer(op, "max_epochs", max_epochs)
     _checks.one_of(op, "on_boundary", on_boundary, BOUNDARIES)
     x, y, w = _linear.examples(op, inputs, targets, weights)
@@ -142,7 +142,8 @@ def fit(
         raise FormatError(explain(op, "targets", got=f"from {np.min(y)} to {np.max(y)}",
                                   expected="0 and 1", fix="(labels == positive).astype(int)"))  # fmt: skip
     strict = on_boundary == "mistake"
-    return _learned(x, y.astype(x.dtype), w, learning_rate, max_epochs=max_epochs, strict=strict)
+    unit = _learned(x, y.astype(x.dtype), w, learning_rate, max_epochs=max_epochs, strict=strict)
+    return _linear.poisoned(unit, w, jnp.where(jnp.asarray(learning_rate) > 0, learning_rate, jnp.nan))
 
 
 @partial(jax.jit, static_argnames=("max_epochs", "strict"))

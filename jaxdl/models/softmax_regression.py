@@ -55,7 +55,8 @@ def fit(
         ShapeError: shapes that do not fit.
         FormatError: inputs that are not finite, or blurred by the cast to float32, or targets outside
             [0, classes); traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range, or `classes` unknown.
+        ValueError: a hyperparameter or weights out of range, or `classes` unknown; traced hyperparameters
+            and weights out of range give NaN.
 
     Example:
         >>> x = jnp.array([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]])
@@ -73,8 +74,10 @@ def fit(
     x, y, w = _linear.examples(op, inputs, targets, weights)
     classes = _classes(op, y, classes)
     if method == "descent":
-        return _descended(x, y, w, l2, learning_rate, tolerance, max_steps=max_steps, classes=classes)
-    return _fitted(x, y, w, l2, tolerance, max_steps=max_steps, classes=classes)
+        model = _descended(x, y, w, l2, learning_rate, tolerance, max_steps=max_steps, classes=classes)
+    else:
+        model = _fitted(x, y, w, l2, tolerance, max_steps=max_steps, classes=classes)
+    return _linear.poisoned(model, w, l2, tolerance)
 
 
 def _classes(op: str, y: jax.Array, classes: int | None) -> int:

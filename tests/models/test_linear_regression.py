@@ -11,8 +11,8 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from jaxdl import features, scaling
 from jaxdl.data import load_diabetes
-from jaxdl.descent import CONVERGED, DIVERGING, OUT_OF_STEPS
-from jaxdl.errors import FormatError
+from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, OUT_OF_STEPS
+from jaxdl.errors import FormatError, ShapeError
 from jaxdl.models import linear_regression
 from jaxdl.models.linear_regression import lasso, line
 
@@ -174,3 +174,32 @@ def test_what_the_cast_would_blur_is_refused(far: Any) -> None:
 def test_whole_numbers_beyond_int32_do_not_wrap_around() -> None:
     x = np.arange(4) * 2**31
     assert float(linear_regression.fit(x[:, None], x).kernel[0]) == pytest.approx(1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"method": "descent", "max_steps": 50}, {"l1": 1.0, "max_steps": 50}]
+)
+def test_traced_settings_out_of_range_give_nan(options: dict[str, Any]) -> None:
+    x, y = np.arange(8.0).reshape(4, 2) ** 2 / 40, np.arange(4.0)
+    run = lasso if "l1" in options else linear_regression.fit
+    good = {"l2": jnp.float32(1), "weights": jnp.ones(4)} | options
+    bad = [{"l2": -5.0}, {"l2": jnp.inf}, {"weights": -jnp.ones(4)}, {"weights": jnp.array([-3.0, 1, 1, 1])}]
+    bad += [{"weights": jnp.zeros(4)}, *([{"l1": -5.0}] if "l1" in options else [])]
+    fixed = {name: options[name] for name in options.keys() & {"method", "max_steps"}}
+
+    def traced(values: Any) -> Any:
+        return jax.jit(lambda values: run(x, y, **values, **fixed))(values)
+
+    moving = {name: value for name, value in good.items() if name not in fixed}
+    assert np.isfinite(traced(moving).kernel).all()
+    for change in bad:
+        model = traced(moving | change)
+        assert np.isnan(model.kernel).all(), change
+        assert np.isnan(model.bias)
+        assert int(model.status) == NOT_FINITE
+    for name in sorted({"l1", "l2", "tolerance"} & ({*options, "l2", "tolerance"})):
+        for vector in (np.ones(2), jnp.ones(2)):
+            with pytest.raises(ShapeError, match=f"'{name}' is of shape .* one number"):
+                run(x, y, **good | {name: vector})
+    with pytest.raises(ShapeError, match="'l2' is of shape"):
+        traced(moving | {"l2": jnp.ones(2)})

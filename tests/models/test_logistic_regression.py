@@ -169,3 +169,25 @@ def test_features_far_from_0_are_not_taken_for_constants() -> None:
         np.testing.assert_allclose(far.kernel, near.kernel, rtol=1e-3)
         with pytest.raises(FormatError, match="subtract the mean first"):
             fitted(1e5 + 0.01 * x, labels)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "descent", "max_steps": 20}])
+def test_traced_settings_out_of_range_give_nan(options: dict[str, Any]) -> None:
+    x, labels = np.array([0.0, 1, 2, 3])[:, None], np.array([0, 1, 0, 1])
+    weights, bad = jnp.ones(4), [{"l2": -5.0}, {"weights": jnp.array([-3.0, 1, 1, 1])}]
+    bad += [{"weights": -weights}, {"class_weights": jnp.array([-1.0, 1])}]
+    for run, targets in (
+        (fit, labels),
+        (fit, np.stack([labels, 1 - labels], 1)),
+        (softmax_regression.fit, labels),
+    ):
+        good = {"l2": 1.0, "weights": weights}
+        good |= {"class_weights": jnp.ones(2)} if run is fit else {}
+        traced = jax.jit(lambda values, run=run, y=targets: run(x, y, **values, **options, **(
+            {} if run is fit else {"classes": 2})))  # fmt: skip
+        assert np.isfinite(traced(good).kernel).all()
+        for change in bad if run is fit else bad[:3]:
+            model = traced(good | change)
+            assert np.isnan(model.kernel).all(), change
+            assert np.isnan(model.bias).all()
+            assert (np.asarray(model.status) == NOT_FINITE).all()
