@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from jaxdl import _checks, descent
@@ -40,7 +39,7 @@ def fit(
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         l2: lambda of the penalty, at least 0; the bias has none. May be traced.
         method: ``"closed_form"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: of the descent, which ends when a step lowers the cost by less.
         max_steps: of the descent.
 
@@ -62,7 +61,7 @@ def fit(
     """
     op = "linear_regression.fit"
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     y = y.astype(x.dtype)
     if method == "descent":

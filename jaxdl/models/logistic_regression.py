@@ -42,7 +42,7 @@ def fit(
         class_weights: (2,), factors of the weights of targets 0 and 1, or None.
         l2: lambda of the penalty, at least 0; the bias has none. May be traced.
         method: ``"newton"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: Newton ends when no standardised weight moves by more than this share of the largest, the
             descent when a step lowers the cost by less.
         max_steps: most steps; None is 50 for Newton, 10,000 for the descent.
@@ -72,7 +72,7 @@ def fit(
     op = "logistic_regression.fit"
     max_steps = (50 if method == "newton" else 10_000) if max_steps is None else max_steps
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     if not isinstance(y, jax.core.Tracer) and (np.min(y) < 0 or np.max(y) > 1):
         raise FormatError(explain(op, "targets", got=f"from {np.min(y)} to {np.max(y)}",

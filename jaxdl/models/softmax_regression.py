@@ -40,7 +40,7 @@ def fit(
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         l2: lambda of the penalty, at least 0; the biases have none. May be traced.
         method: ``"newton"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: Newton ends when no standardised weight moves by more than this share of the largest, the
             descent when a step lowers the cost by less.
         max_steps: most steps; None is 50 for Newton, 10,000 for the descent.
@@ -70,7 +70,7 @@ def fit(
     op = "softmax_regression.fit"
     max_steps = (50 if method == "newton" else 10_000) if max_steps is None else max_steps
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     classes = _classes(op, y, classes)
     if method == "descent":

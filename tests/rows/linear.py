@@ -72,6 +72,7 @@ CALLS: tuple[Call, ...] = (
             ((cost, START), {"learning_rate": 0.1, "optimizer": optax.sgd(0.1)}, ValueError, "exactly one"),
             ((cost, START), {"optimizer": "adam"}, DtypeError, "an optax transformation"),
             ((cost, START), {"learning_rate": -0.1}, ValueError, "'learning_rate' is -0.1"),
+            ((cost, START), {"learning_rate": 0}, ValueError, r"'learning_rate' is 0; expected \(0, inf\)"),
             ((cost, START), RATE | {"tolerance": -1.0}, ValueError, "'tolerance'"),
             ((cost, START), RATE | {"max_steps": 0}, ValueError, "'max_steps'"),
             ((cost, START), RATE | {"patience": 0}, ValueError, "'patience'"),
@@ -95,6 +96,7 @@ CALLS: tuple[Call, ...] = (
             *FIT_BAD,
             ((X, Y), {"method": "qr"}, ValueError, "'closed_form', 'descent'"),
             ((X, Y), {"learning_rate": -1.0}, ValueError, "'learning_rate'"),
+            ((X, Y), {"learning_rate": 0.0}, ValueError, "'learning_rate'"),
         ),
     ),
     (
@@ -150,6 +152,7 @@ CALLS: tuple[Call, ...] = (
             ((X, LABELS + 2), {"classes": 3}, FormatError, "from 2 to 3"),
             ((X, LABELS), {"method": "lbfgs"}, ValueError, "'newton', 'descent'"),
             ((X, LABELS), {"learning_rate": -1.0}, ValueError, "'learning_rate'"),
+            ((X, LABELS), {"learning_rate": 0.0}, ValueError, "'learning_rate'"),
         ),
     ),
     (
@@ -158,6 +161,7 @@ CALLS: tuple[Call, ...] = (
             *FIT_BAD,
             ((X, LABELS * 2 - 1), {}, FormatError, "from -1 to 1; expected 0 and 1"),
             ((X, LABELS), {"method": "lbfgs"}, ValueError, "'newton', 'descent'"),
+            ((X, LABELS), {"learning_rate": 0.0}, ValueError, "'learning_rate'"),
             ((X, LABELS), {"class_weights": np.ones(3)}, ShapeError, "one factor a class"),
             ((X, LABELS), {"class_weights": -np.ones(2)}, ValueError, "factors >= 0"),
         ),
