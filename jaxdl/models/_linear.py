@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from jaxdl import _checks, descent
-from jaxdl.errors import FormatError, ShapeError, explain
+from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 
 
 @jax.tree_util.register_dataclass
@@ -56,8 +56,17 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
 
 def numbers(op: str, name: str, value: Any) -> jax.Array:
     """Return `value` as a floating array; integers become float32."""
-    found = _checks.array(op, name, unwrapped(value))
+    found = real(op, name, value)
     return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
+
+
+def real(op: str, name: str, value: Any) -> jax.Array:
+    """Return `value` as an array, or raise `DtypeError` when its numbers are complex."""
+    found = _checks.array(op, name, unwrapped(value))
+    if jnp.issubdtype(found.dtype, jnp.complexfloating):
+        raise DtypeError(explain(op, name, got=f"of dtype {found.dtype}", expected="real numbers",
+                                 fix=f"{name}.real, or its parts as two features"))  # fmt: skip
+    return found
 
 
 def unwrapped(value: Any) -> Any:
@@ -70,7 +79,7 @@ def unwrapped(value: Any) -> Any:
 
 def examples(op: str, inputs: Any, targets: Any, weights: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Check inputs (examples, features), targets (examples, ...) and weights (examples,)."""
-    x, y = numbers(op, "inputs", inputs), _checks.array(op, "targets", unwrapped(targets))
+    x, y = numbers(op, "inputs", inputs), real(op, "targets", targets)
     if x.ndim != 2 or 0 in x.shape:
         raise ShapeError(explain(op, "inputs", got=f"of shape {x.shape}",
                                  expected="(examples, features), neither of them 0",
@@ -144,7 +153,7 @@ def positive(op: str, name: str, value: Any) -> None:
 
 
 def poisoned(model: Fitted, weights: Any, *settings: Any) -> Fitted:
-    """Make a fit NaN, and its status not finite, where traced weights or settings are below 0 or no number."""
+    """Make a fit NaN, and its status not finite, where traced weights or settings are out of range."""
     if not any(isinstance(value, jax.core.Tracer) for value in (weights, *settings)):
         return model
     sound = jnp.all(weights >= 0) & jnp.any(weights > 0)

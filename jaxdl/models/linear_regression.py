@@ -47,6 +47,7 @@ def fit(
         A `LinearModel`; differentiable with respect to data, weights and `l2` in closed form.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: a hyperparameter or weights out of range; traced, those give NaN.
@@ -141,6 +142,7 @@ def lasso(
         A `LinearModel`, whose status says whether it converged.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: a hyperparameter or weights out of range; traced, those give NaN.
@@ -217,6 +219,7 @@ def line(x: Any, y: Any, *, weights: Any = None) -> Line:
         `Line` of slope p and intercept q; NaN where traced x are all the same.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that differ, or are not (examples,).
         FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: x that are all the same, or weights out of range.

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import _checks, descent, losses
+from jaxdl import descent, losses
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.models import _linear, _newton
 from jaxdl.models._linear import LinearModel
@@ -52,6 +52,7 @@ def fit(
         it is differentiable with respect to data, weights and `l2`.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or blurred by the cast to float32, or targets outside
             [0, 1]; traced, those give NaN.

@@ -114,6 +114,7 @@ def fit(
         A `Perceptron`; its status says whether it converged.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
         FormatError: data that are not finite, or blurred by the cast to float32, or targets other than
             0 and 1; traced, those give NaN.

@@ -51,7 +51,7 @@ def fit(
         data, weights and `l2`.
 
     Raises:
-        DtypeError: targets that are no integers.
+        DtypeError: targets that are no integers, or complex inputs.
         ShapeError: shapes that do not fit.
         FormatError: inputs that are not finite, or blurred by the cast to float32, or targets outside
             [0, classes); traced, those give NaN.

@@ -53,6 +53,8 @@ FIT_BAD: tuple[Bad, ...] = (
     ((X, Y), {"weights": np.zeros(4)}, ValueError, "one of them positive"),
     ((X * np.nan, Y), {}, FormatError, "'inputs' is not finite"),
     ((X, NAN), {}, FormatError, "'targets' is not finite"),
+    ((X + 1j, Y), {}, DtypeError, "'inputs' is of dtype complex64; expected real numbers"),
+    ((X, Y + 1j), {}, DtypeError, "'targets' is of dtype complex64; expected real numbers"),
     ((X, Y), {"l2": -1.0}, ValueError, "'l2' is -1.0"),
     ((X, Y), {"tolerance": -1.0}, ValueError, "'tolerance' is -1.0"),
     ((X, Y), {"max_steps": 0}, ValueError, "'max_steps' is 0"),
