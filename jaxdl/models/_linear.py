@@ -35,7 +35,7 @@ class LinearModel:
     steps: jax.Array
 
     def __call__(self, inputs: Any) -> jax.Array:
-        """Map inputs (batch, features) to outputs (batch,) or (batch, outputs)."""
+        """Map inputs (batch, features) to outputs (batch,) or (batch, outputs), in at least float32."""
         x = numbers("LinearModel", "inputs", inputs)
         if x.ndim != 2 or x.shape[1] != self.kernel.shape[0]:
             raise ShapeError(
@@ -55,9 +55,10 @@ def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 def numbers(op: str, name: str, value: Any) -> jax.Array:
-    """Return `value` as a floating array; integers become float32."""
+    """Return `value` as a floating array; integers, and float16 or bfloat16, become float32."""
     found = real(op, name, value)
-    return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
+    wide = jnp.issubdtype(found.dtype, jnp.floating) and found.dtype.itemsize >= 4
+    return found if wide else found.astype(jnp.float32)
 
 
 def real(op: str, name: str, value: Any) -> jax.Array:

@@ -34,7 +34,7 @@ def fit(
     ``"descent"`` is batch gradient descent on the features as they are: scale them first.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,), or (examples, outputs), each output fitted alike.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         l2: lambda of the penalty, at least 0; the bias has none. May be traced.
@@ -130,7 +130,7 @@ def lasso(
     are not 0 are those that the penalty selects.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,).
         l1: lambda of the absolute penalty, at least 0; the bias has none. May be traced.
         weights: (examples,), at least 0; m is their sum.

@@ -35,7 +35,7 @@ def fit(
     exists: Newton stops there, and the status says so. The descent sees it where no example is aside.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) of 0 and 1, or probabilities; or (examples, labels), multi-label: one
             independent model a label.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.

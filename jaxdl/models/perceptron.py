@@ -102,7 +102,7 @@ def fit(
     status then is out of steps. There is no penalty: the rule has no optimum that it would move.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) of 0 and 1.
         weights: (examples,), at least 0, factors of the updates; 0 is an example that is not there.
         learning_rate: lr, positive; may be traced.

@@ -34,7 +34,7 @@ def fit(
     beyond a few thousand take ``"descent"``, batch gradient descent on the features as they are.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) integers, class numbers.
         classes: how many classes; None reads it off the targets, which must then not be traced.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.

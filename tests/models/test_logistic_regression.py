@@ -13,7 +13,7 @@ from jaxdl import scaling
 from jaxdl.data import load_breast_cancer, load_digits, load_iris, load_wine
 from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, ONE_CLASS, OUT_OF_STEPS, SEPARABLE
 from jaxdl.errors import FormatError
-from jaxdl.models import logistic_regression, softmax_regression
+from jaxdl.models import linear_regression, logistic_regression, perceptron, softmax_regression
 
 Theirs = partial(LogisticRegression, tol=1e-10, max_iter=10_000, solver="newton-cholesky")
 fit = logistic_regression.fit
@@ -191,3 +191,22 @@ def test_traced_settings_out_of_range_give_nan(options: dict[str, Any]) -> None:
             assert np.isnan(model.kernel).all(), change
             assert np.isnan(model.bias).all()
             assert (np.asarray(model.status) == NOT_FINITE).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16])
+def test_narrow_floats_are_widened(dtype: Any) -> None:
+    x, labels = np.array([[0.0], [1], [2], [3]]), np.array([0, 1, 0, 1])
+    runs = (
+        (linear_regression.fit, labels.astype(dtype)), (partial(linear_regression.lasso, l1=0.1), labels),
+        (fit, labels), (partial(fit, method="descent"), labels.astype(dtype)), (perceptron.fit, labels),
+        (partial(softmax_regression.fit, l2=1.0), labels), (linear_regression.line, labels.astype(dtype)),
+    )  # fmt: skip
+    for run, targets in runs:
+        narrow, wide = x.astype(dtype), x
+        if run is linear_regression.line:
+            narrow, wide = narrow[:, 0], wide[:, 0]
+        found = run(jnp.asarray(narrow), targets, weights=np.ones(4, dtype))
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(run(wide, labels))):
+            assert one.dtype == other.dtype
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+        assert run is linear_regression.line or found(narrow).dtype == jnp.float32
