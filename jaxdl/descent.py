@@ -101,7 +101,8 @@ def descend(
     Args:
         cost: ``cost(params) -> scalar``, differentiable.
         params: pytree of floating arrays, the start.
-        learning_rate: lr, for plain gradient descent; may be traced. Give this or `optimizer`.
+        learning_rate: lr, positive, for plain gradient descent; may be traced: 0 or less then ends as
+            *not finite*, with NaN, for it never moves downhill. Give this or `optimizer`.
         optimizer: an optax transformation, such as ``jaxdl.optim.adam(0.1)``.
         tolerance: the eps of the convergence test, in units of the cost; may be traced.
         max_steps: most updates.
@@ -152,7 +153,9 @@ def _rule(learning_rate: Any, optimizer: Any) -> optax.GradientTransformation:
                     fix="learning_rate=0.1, or optimizer=jaxdl.optim.adam(0.1)")
         )  # fmt: skip
     if learning_rate is not None:
-        _checks.in_range("descend", "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+        _checks.in_range("descend", "learning_rate", learning_rate, 1e-30, np.inf, "(0, inf)")
+        if isinstance(learning_rate, jax.core.Tracer):
+            learning_rate = jnp.where(learning_rate > 0, learning_rate, jnp.nan)
         return optax.sgd(learning_rate)
     if not isinstance(optimizer, optax.GradientTransformation):
         raise DtypeError(

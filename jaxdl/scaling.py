@@ -83,7 +83,8 @@ def z_score(inputs: Any) -> Scaling:
     Raises:
         DtypeError: not numbers.
         ShapeError: no example.
-        FormatError: inputs that are not finite, or whose scale does not fit float32.
+        FormatError: inputs that are not finite, or whose scale does not fit float32, or whose spread is
+            below 1e-4 of their values, where float32 would round it away.
 
     Example:
         >>> z_score(np.array([[1.0, 5.0], [3.0, 5.0]]))(np.array([[1.0, 5.0]])).tolist()
@@ -94,7 +95,8 @@ def z_score(inputs: Any) -> Scaling:
     """
     values = _training("z_score", inputs)
     mean, std = values.mean(axis=0), values.std(axis=0)
-    return _inverse_of("z_score", mean, std, constant=std <= 1e-12 * np.maximum(np.abs(mean), 1e-300))
+    constant = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    return _inverse_of("z_score", mean, std, width=np.where(constant, np.inf, std), constant=constant)
 
 
 def mean_normalisation(inputs: Any) -> Scaling:
@@ -111,7 +113,8 @@ def mean_normalisation(inputs: Any) -> Scaling:
     Raises:
         DtypeError: not numbers.
         ShapeError: no example.
-        FormatError: inputs that are not finite, or whose scale does not fit float32.
+        FormatError: inputs that are not finite, or whose scale does not fit float32, or whose spread is
+            below 1e-4 of their values, where float32 would round it away.
 
     Example:
         >>> mean_normalisation(np.array([[1.0], [2.0], [3.0]]))(np.array([[1.0], [2.5]])).tolist()
@@ -119,7 +122,9 @@ def mean_normalisation(inputs: Any) -> Scaling:
     """
     values = _training("mean_normalisation", inputs)
     spread = values.max(axis=0) - values.min(axis=0)
-    return _inverse_of("mean_normalisation", values.mean(axis=0), spread, constant=spread == 0)
+    mean, constant = values.mean(axis=0), spread == 0
+    width = np.where(constant, np.inf, spread)
+    return _inverse_of("mean_normalisation", mean, spread, width=width, constant=constant)
 
 
 def min_max(inputs: Any, *, low: float = 0.0, high: float = 1.0) -> Scaling:
@@ -138,7 +143,8 @@ def min_max(inputs: Any, *, low: float = 0.0, high: float = 1.0) -> Scaling:
     Raises:
         DtypeError: not numbers.
         ShapeError: no example.
-        FormatError: inputs that are not finite, or whose scale does not fit float32.
+        FormatError: inputs that are not finite, or whose scale does not fit float32, or whose spread is
+            below 1e-4 of their values, where float32 would round it away.
         ValueError: `low` is not below `high`, or not finite.
 
     Example:
@@ -153,7 +159,9 @@ def min_max(inputs: Any, *, low: float = 0.0, high: float = 1.0) -> Scaling:
     values = _training("min_max", inputs)
     least, spread = values.min(axis=0), values.max(axis=0) - values.min(axis=0)
     step = np.where(spread == 0, 1.0, spread) / (high - low)
-    return _inverse_of("min_max", least - low * step, step, constant=np.zeros_like(spread, bool))
+    # A constant feature has no width to keep, but the way from the offset up to `low`.
+    width = np.where(spread == 0, np.abs(low) * step if low else np.inf, spread)
+    return _inverse_of("min_max", least - low * step, step, width=width, constant=np.zeros_like(spread, bool))
 
 
 def decimal(inputs: Any) -> Scaling:
@@ -218,12 +226,23 @@ def _training(op: str, inputs: Any) -> np.ndarray:
     return values
 
 
-def _inverse_of(op: str, offset: np.ndarray, spread: np.ndarray, *, constant: np.ndarray) -> Scaling:
-    """Return the scaling ``(x - offset) / spread``, 0 where the feature is constant."""
+def _inverse_of(
+    op: str, offset: np.ndarray, spread: np.ndarray, *, width: np.ndarray, constant: np.ndarray
+) -> Scaling:
+    """Return the scaling ``(x - offset) / spread``, 0 where the feature is constant.
+
+    `width` is what the subtraction, in float32, must tell apart.
+    """
     factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
     if np.max(np.abs([offset, factor])) > np.finfo(np.float32).max:
         raise FormatError(
             explain(op, "inputs", got="too large or too narrow for float32",
                     expected="offsets and factors below 3e38", fix="change the unit first")
+        )  # fmt: skip
+    if np.any(width < 1e3 * np.finfo(np.float32).eps * np.abs(offset)):
+        raise FormatError(
+            explain(op, "inputs", got="too far from 0 for float32, in which they are scaled",
+                    expected="a spread above 1e-4 of the values",
+                    fix="change the unit or subtract a constant first")
         )  # fmt: skip
     return Scaling(jnp.asarray(offset, jnp.float32), jnp.asarray(factor, jnp.float32))

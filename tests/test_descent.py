@@ -7,6 +7,7 @@ import pytest
 
 from jaxdl import descent, optim
 from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, OUT_OF_STEPS, descend, describe
+from jaxdl.models import linear_regression
 
 CURVATURE = jnp.array([1.0, 10.0])
 
@@ -60,3 +61,19 @@ def test_a_cost_that_is_not_finite_at_the_start_or_later() -> None:
 
 def test_statuses_in_words_have_the_shape_of_the_statuses() -> None:
     assert describe(np.zeros((2, 1), int)) == [["converged"], ["converged"]]
+
+
+def test_a_learning_rate_that_is_not_positive_never_counts_as_converged() -> None:
+    def run(rate: jax.Array) -> descent.Descent:
+        return descend(bowl, jnp.zeros(2), learning_rate=rate)
+
+    ends = jax.vmap(run)(jnp.array([0.0, -0.1, -1e-9, 0.1]))
+    assert ends.status.tolist() == [NOT_FINITE] * 3 + [CONVERGED]
+    assert np.isnan(ends.params[:3]).all()
+    for rate in (0.0, -0.1, 1e-300):
+        with pytest.raises(ValueError, match="'learning_rate'"):
+            descend(bowl, jnp.zeros(2), learning_rate=rate)
+    model = jax.jit(
+        lambda rate: linear_regression.fit(jnp.eye(2), jnp.ones(2), method="descent", learning_rate=rate)
+    )
+    assert int(model(0.0).status) == NOT_FINITE

@@ -9,6 +9,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from jaxdl import scaling
 from jaxdl.data import load_wine
+from jaxdl.errors import FormatError
 
 TRAIN, TEST = np.split(load_wine().inputs.astype(np.float64), [120])
 FLAT = np.array([[5.0, 1.0], [5.0, 3.0]])
@@ -73,3 +74,21 @@ def test_constant_columns_and_the_way_back(ours: Any, constant: float) -> None:
     scaled = jax.jit(lambda fitted, x: fitted(x))(fitted, FLAT)
     np.testing.assert_allclose(scaled[:, 0], constant, rtol=1e-6)
     np.testing.assert_allclose(fitted.undo(scaled), FLAT, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ours", [scaling.z_score, scaling.mean_normalisation, scaling.min_max])
+def test_a_spread_that_float32_rounds_away_is_refused(ours: Any) -> None:
+    x = np.arange(4.0)[:, None]
+    for far in (1e9, -1e6):
+        with pytest.raises(FormatError, match="subtract a constant first"):
+            ours(far + x)
+        np.testing.assert_array_equal(ours(np.full((2, 1), far))(np.full((2, 1), far)), 0)
+    np.testing.assert_allclose(ours(1e3 + x)(1e3 + x), ours(x)(x), rtol=1e-3, atol=1e-3)
+
+
+def test_min_max_far_from_0_or_to_far_from_0() -> None:
+    wide = scaling.min_max(np.array([[1.0], [2.0]]), high=1e6)
+    np.testing.assert_allclose(wide(np.array([[1.5]])), 5e5, rtol=1e-5)
+    for inputs, low, high in ((np.full((2, 1), 1e9), -3.0, 1.0), (np.array([[0.0], [1.0]]), -1e6, 1 - 1e6)):
+        with pytest.raises(FormatError, match="too far from 0"):
+            scaling.min_max(inputs, low=low, high=high)

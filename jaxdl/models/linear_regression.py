@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from jaxdl import _checks, descent
@@ -35,12 +34,12 @@ def fit(
     ``"descent"`` is batch gradient descent on the features as they are: scale them first.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,), or (examples, outputs), each output fitted alike.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         l2: lambda of the penalty, at least 0; the bias has none. May be traced.
         method: ``"closed_form"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: of the descent, which ends when a step lowers the cost by less.
         max_steps: of the descent.
 
@@ -48,9 +47,10 @@ def fit(
         A `LinearModel`; differentiable with respect to data, weights and `l2` in closed form.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite.
-        ValueError: a hyperparameter or weights out of range.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> model = fit(jnp.array([[0.0], [1.0], [2.0]]), jnp.array([1.0, 3.0, 5.0]))
@@ -62,12 +62,13 @@ def fit(
     """
     op = "linear_regression.fit"
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     y = y.astype(x.dtype)
     if method == "descent":
-        return _descended(x, y, w, l2, learning_rate=learning_rate, tolerance=tolerance, max_steps=max_steps)
-    return _solved(x, y, w, l2)
+        rates = {"learning_rate": learning_rate, "tolerance": tolerance, "max_steps": max_steps}
+        return _linear.poisoned(_descended(x, y, w, l2, **rates), w, l2, tolerance)
+    return _linear.poisoned(_solved(x, y, w, l2), w, l2)
 
 
 @jax.jit
@@ -129,7 +130,7 @@ def lasso(
     are not 0 are those that the penalty selects.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,).
         l1: lambda of the absolute penalty, at least 0; the bias has none. May be traced.
         weights: (examples,), at least 0; m is their sum.
@@ -141,9 +142,10 @@ def lasso(
         A `LinearModel`, whose status says whether it converged.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite.
-        ValueError: a hyperparameter or weights out of range.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x = jnp.array([[1.0, 0.1], [-1.0, 0.1], [1.0, -0.1], [-1.0, -0.1]])
@@ -156,7 +158,7 @@ def lasso(
     """
     op = "linear_regression.lasso"
     _linear.check_settings(op, l2, tolerance, max_steps, "closed_form", METHODS)
-    _checks.in_range(op, "l1", l1, 0, np.inf, "[0, inf)")
+    _linear.not_negative(op, "l1", l1)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     if y.ndim != 1:
         raise ShapeError(explain(op, "targets", got=f"of shape {y.shape}", expected=f"({len(x)},)",
@@ -169,7 +171,7 @@ def lasso(
     threshold = jnp.append(jnp.asarray(l1, x.dtype) / (jnp.sum(w) * parts.scale), 0)
     v, status, steps = _proximal(gram, moment, threshold, tolerance, max_steps)
     kernel, bias = parts.restore(v)
-    return LinearModel(kernel, bias + level, status, steps)
+    return _linear.poisoned(LinearModel(kernel, bias + level, status, steps), w, l1, l2, tolerance)
 
 
 @partial(jax.jit, static_argnames="max_steps")
@@ -217,8 +219,9 @@ def line(x: Any, y: Any, *, weights: Any = None) -> Line:
         `Line` of slope p and intercept q; NaN where traced x are all the same.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that differ, or are not (examples,).
-        FormatError: data that are not finite.
+        FormatError: data that are not finite, or whose differences the cast to float32 blurs.
         ValueError: x that are all the same, or weights out of range.
 
     Example:
@@ -229,9 +232,12 @@ def line(x: Any, y: Any, *, weights: Any = None) -> Line:
         Equals ``numpy.polyfit(x, y, 1)``.
     """
     op = "linear_regression.line"
+    given = {"x": x, "y": y}
     x, y = _linear.numbers(op, "x", x), _linear.numbers(op, "y", y)
     _checks.same_shape(op, "x", x, "y", y)
     column, y, w = _linear.examples(op, x[:, None] if x.ndim == 1 else x[None, None], y, weights)
+    for name, value in given.items():
+        _linear.kept(op, name, value, x.dtype, _linear.present(w))
     x, share = column[:, 0], w / jnp.sum(w)
     mean_x, mean_y = share @ x, share @ y
     from_x, from_y = x - mean_x, y - mean_y

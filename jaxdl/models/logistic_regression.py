@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import _checks, descent, losses
+from jaxdl import descent, losses
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.models import _linear, _newton
 from jaxdl.models._linear import LinearModel
@@ -35,14 +35,14 @@ def fit(
     exists: Newton stops there, and the status says so. The descent sees it where no example is aside.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) of 0 and 1, or probabilities; or (examples, labels), multi-label: one
             independent model a label.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         class_weights: (2,), factors of the weights of targets 0 and 1, or None.
         l2: lambda of the penalty, at least 0; the bias has none. May be traced.
         method: ``"newton"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: Newton ends when no standardised weight moves by more than this share of the largest, the
             descent when a step lowers the cost by less.
         max_steps: most steps; None is 50 for Newton, 10,000 for the descent.
@@ -52,9 +52,11 @@ def fit(
         it is differentiable with respect to data, weights and `l2`.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite, or targets outside [0, 1]; traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range.
+        FormatError: data that are not finite, or blurred by the cast to float32, or targets outside
+            [0, 1]; traced, those give NaN.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x, y = jnp.array([[0.0], [1.0], [2.0], [3.0]]), jnp.array([0, 1, 0, 1])
@@ -71,7 +73,7 @@ def fit(
     op = "logistic_regression.fit"
     max_steps = (50 if method == "newton" else 10_000) if max_steps is None else max_steps
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     if not isinstance(y, jax.core.Tracer) and (np.min(y) < 0 or np.max(y) > 1):
         raise FormatError(explain(op, "targets", got=f"from {np.min(y)} to {np.max(y)}",
@@ -86,9 +88,9 @@ def fit(
         return _fitted(x, y, scaled, l2, **settings)
 
     y = y.astype(x.dtype)
-    if y.ndim == 1:
-        return one(y)
-    return jax.vmap(one, 1, LinearModel(1, 0, 0, 0))(y)  # type: ignore[arg-type]
+    many = jax.vmap(one, 1, LinearModel(1, 0, 0, 0))  # type: ignore[arg-type]
+    model = one(y) if y.ndim == 1 else many(y)
+    return _linear.poisoned(model, w, l2, tolerance, factors)
 
 
 def _class_weights(op: str, value: Any, classes: int, dtype: Any) -> jax.Array:

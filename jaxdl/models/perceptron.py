@@ -102,7 +102,7 @@ def fit(
     status then is out of steps. There is no penalty: the rule has no optimum that it would move.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) of 0 and 1.
         weights: (examples,), at least 0, factors of the updates; 0 is an example that is not there.
         learning_rate: lr, positive; may be traced.
@@ -114,9 +114,11 @@ def fit(
         A `Perceptron`; its status says whether it converged.
 
     Raises:
+        DtypeError: no numbers, or complex ones.
         ShapeError: shapes that do not fit.
-        FormatError: data that are not finite, or targets other than 0 and 1; traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range.
+        FormatError: data that are not finite, or blurred by the cast to float32, or targets other than
+            0 and 1; traced, those give NaN.
+        ValueError: a hyperparameter or weights out of range; traced, those give NaN.
 
     Example:
         >>> x = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -130,7 +132,7 @@ def fit(
         Rosenblatt (1958). Equals scikit-learn's ``Perceptron(shuffle=False)``.
     """
     op = "perceptron.fit"
-    _checks.in_range(op, "learning_rate", learning_rate, 1e-30, np.inf, "(0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     _checks.positive_integer(op, "max_epochs", max_epochs)
     _checks.one_of(op, "on_boundary", on_boundary, BOUNDARIES)
     x, y, w = _linear.examples(op, inputs, targets, weights)
@@ -141,7 +143,8 @@ def fit(
         raise FormatError(explain(op, "targets", got=f"from {np.min(y)} to {np.max(y)}",
                                   expected="0 and 1", fix="(labels == positive).astype(int)"))  # fmt: skip
     strict = on_boundary == "mistake"
-    return _learned(x, y.astype(x.dtype), w, learning_rate, max_epochs=max_epochs, strict=strict)
+    unit = _learned(x, y.astype(x.dtype), w, learning_rate, max_epochs=max_epochs, strict=strict)
+    return _linear.poisoned(unit, w, jnp.where(jnp.asarray(learning_rate) > 0, learning_rate, jnp.nan))
 
 
 @partial(jax.jit, static_argnames=("max_epochs", "strict"))

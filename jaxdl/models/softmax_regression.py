@@ -34,13 +34,13 @@ def fit(
     beyond a few thousand take ``"descent"``, batch gradient descent on the features as they are.
 
     Args:
-        inputs: (examples, features).
+        inputs: (examples, features); float16 and bfloat16 are widened to float32.
         targets: (examples,) integers, class numbers.
         classes: how many classes; None reads it off the targets, which must then not be traced.
         weights: (examples,), at least 0; 0 is an example that is not there. m is their sum.
         l2: lambda of the penalty, at least 0; the biases have none. May be traced.
         method: ``"newton"`` or ``"descent"``.
-        learning_rate: of the descent.
+        learning_rate: of the descent, positive.
         tolerance: Newton ends when no standardised weight moves by more than this share of the largest, the
             descent when a step lowers the cost by less.
         max_steps: most steps; None is 50 for Newton, 10,000 for the descent.
@@ -51,10 +51,12 @@ def fit(
         data, weights and `l2`.
 
     Raises:
-        DtypeError: targets that are no integers.
+        DtypeError: targets that are no integers, or complex inputs.
         ShapeError: shapes that do not fit.
-        FormatError: inputs that are not finite, or targets outside [0, classes); traced, those give NaN.
-        ValueError: a hyperparameter or weights out of range, or `classes` unknown.
+        FormatError: inputs that are not finite, or blurred by the cast to float32, or targets outside
+            [0, classes); traced, those give NaN.
+        ValueError: a hyperparameter or weights out of range, or `classes` unknown; traced hyperparameters
+            and weights out of range give NaN.
 
     Example:
         >>> x = jnp.array([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]])
@@ -68,12 +70,14 @@ def fit(
     op = "softmax_regression.fit"
     max_steps = (50 if method == "newton" else 10_000) if max_steps is None else max_steps
     _linear.check_settings(op, l2, tolerance, max_steps, method, METHODS)
-    _checks.in_range(op, "learning_rate", learning_rate, 0, np.inf, "[0, inf)")
+    _linear.positive(op, "learning_rate", learning_rate)
     x, y, w = _linear.examples(op, inputs, targets, weights)
     classes = _classes(op, y, classes)
     if method == "descent":
-        return _descended(x, y, w, l2, learning_rate, tolerance, max_steps=max_steps, classes=classes)
-    return _fitted(x, y, w, l2, tolerance, max_steps=max_steps, classes=classes)
+        model = _descended(x, y, w, l2, learning_rate, tolerance, max_steps=max_steps, classes=classes)
+    else:
+        model = _fitted(x, y, w, l2, tolerance, max_steps=max_steps, classes=classes)
+    return _linear.poisoned(model, w, l2, tolerance)
 
 
 def _classes(op: str, y: jax.Array, classes: int | None) -> int:

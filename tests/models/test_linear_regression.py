@@ -11,7 +11,8 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from jaxdl import features, scaling
 from jaxdl.data import load_diabetes
-from jaxdl.descent import CONVERGED, DIVERGING, OUT_OF_STEPS
+from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, OUT_OF_STEPS
+from jaxdl.errors import FormatError, ShapeError
 from jaxdl.models import linear_regression
 from jaxdl.models.linear_regression import lasso, line
 
@@ -137,3 +138,68 @@ def test_line_equals_polyfit() -> None:
     kept = np.arange(len(x)) % 2
     close(np.array(line(x, Y, weights=kept)), np.polyfit(x[kept == 1], Y[kept == 1], 1), 1e-5)
     assert np.isnan(jax.jit(line)(jnp.ones(3), jnp.arange(3.0)).slope)
+
+
+def test_a_feature_is_constant_only_when_no_example_differs() -> None:
+    for far in (0.0, 1e5, 1e6):
+        x = (far + np.arange(4.0))[:, None]
+        model = linear_regression.fit(x, np.arange(4.0))
+        np.testing.assert_allclose(model.kernel, [1.0], rtol=1e-5)
+        np.testing.assert_allclose(model.bias, -far, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(lasso(x, np.arange(4.0), l1=0.0).kernel, [1.0], rtol=1e-5)
+    for unit in (1e-25, 1e-18, 1e18, 1e25):
+        model = linear_regression.fit(jnp.arange(4.0)[:, None] * unit, np.arange(4.0))
+        np.testing.assert_allclose(model.kernel, [1 / unit], rtol=1e-5)
+    absent = linear_regression.fit(
+        np.array([[7.3], [7.3], [9.0]]), np.arange(3.0), weights=np.array([1, 1, 0])
+    )
+    assert absent.kernel.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("far", [1e5 + np.linspace(-0.2, 0.2, 50), 1_000_000_000 + np.arange(50), 2**40])
+def test_what_the_cast_would_blur_is_refused(far: Any) -> None:
+    x, y = (far + np.zeros(50) if np.ndim(far) == 0 else far), np.arange(50.0)
+    x = x + np.arange(50) if np.ndim(far) == 0 else x
+    for given in ((x[:, None], y), (y[:, None], x)):
+        with pytest.raises(FormatError, match="subtract the mean first"):
+            linear_regression.fit(*given)
+    with pytest.raises(FormatError, match="'x' is blurred"):
+        line(x, y)
+    with jax.enable_x64(True):
+        slope = float(linear_regression.fit(x[:, None].astype(float), y).kernel[0])
+    assert slope == pytest.approx(np.polyfit(x - x.mean(), y, 1)[0], rel=1e-5)
+    assert linear_regression.fit(np.array([[0.1 + 0.2], [0.3]]), y[:2]).kernel.tolist() == [0.0]
+
+
+def test_whole_numbers_beyond_int32_do_not_wrap_around() -> None:
+    x = np.arange(4) * 2**31
+    assert float(linear_regression.fit(x[:, None], x).kernel[0]) == pytest.approx(1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"method": "descent", "max_steps": 50}, {"l1": 1.0, "max_steps": 50}]
+)
+def test_traced_settings_out_of_range_give_nan(options: dict[str, Any]) -> None:
+    x, y = np.arange(8.0).reshape(4, 2) ** 2 / 40, np.arange(4.0)
+    run = lasso if "l1" in options else linear_regression.fit
+    good = {"l2": jnp.float32(1), "weights": jnp.ones(4)} | options
+    bad = [{"l2": -5.0}, {"l2": jnp.inf}, {"weights": -jnp.ones(4)}, {"weights": jnp.array([-3.0, 1, 1, 1])}]
+    bad += [{"weights": jnp.zeros(4)}, *([{"l1": -5.0}] if "l1" in options else [])]
+    fixed = {name: options[name] for name in options.keys() & {"method", "max_steps"}}
+
+    def traced(values: Any) -> Any:
+        return jax.jit(lambda values: run(x, y, **values, **fixed))(values)
+
+    moving = {name: value for name, value in good.items() if name not in fixed}
+    assert np.isfinite(traced(moving).kernel).all()
+    for change in bad:
+        model = traced(moving | change)
+        assert np.isnan(model.kernel).all(), change
+        assert np.isnan(model.bias)
+        assert int(model.status) == NOT_FINITE
+    for name in sorted({"l1", "l2", "tolerance"} & ({*options, "l2", "tolerance"})):
+        for vector in (np.ones(2), jnp.ones(2)):
+            with pytest.raises(ShapeError, match=f"'{name}' is of shape .* one number"):
+                run(x, y, **good | {name: vector})
+    with pytest.raises(ShapeError, match="'l2' is of shape"):
+        traced(moving | {"l2": jnp.ones(2)})

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from jaxdl import scaling
 from jaxdl.data import load_breast_cancer, load_digits, load_iris, load_wine
 from jaxdl.descent import CONVERGED, DIVERGING, NOT_FINITE, ONE_CLASS, OUT_OF_STEPS, SEPARABLE
-from jaxdl.models import logistic_regression, softmax_regression
+from jaxdl.errors import FormatError
+from jaxdl.models import linear_regression, logistic_regression, perceptron, softmax_regression
 
 Theirs = partial(LogisticRegression, tol=1e-10, max_iter=10_000, solver="newton-cholesky")
 fit = logistic_regression.fit
@@ -159,3 +160,53 @@ def test_two_classes_of_softmax_are_logistic() -> None:
     two = softmax_regression.fit(X, Y, l2=1.0)
     one = fit(X, Y, l2=0.5)
     close(two.kernel[:, 1] - two.kernel[:, 0], one.kernel)
+
+
+def test_features_far_from_0_are_not_taken_for_constants() -> None:
+    x, labels = np.array([0.0, 1, 2, 3, 4, 5])[:, None], np.array([0, 1, 0, 1, 0, 1])
+    for fitted in (fit, softmax_regression.fit):
+        near, far = fitted(x, labels, l2=0.1), fitted(1e6 + x, labels, l2=0.1)
+        np.testing.assert_allclose(far.kernel, near.kernel, rtol=1e-3)
+        with pytest.raises(FormatError, match="subtract the mean first"):
+            fitted(1e5 + 0.01 * x, labels)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "descent", "max_steps": 20}])
+def test_traced_settings_out_of_range_give_nan(options: dict[str, Any]) -> None:
+    x, labels = np.array([0.0, 1, 2, 3])[:, None], np.array([0, 1, 0, 1])
+    weights, bad = jnp.ones(4), [{"l2": -5.0}, {"weights": jnp.array([-3.0, 1, 1, 1])}]
+    bad += [{"weights": -weights}, {"class_weights": jnp.array([-1.0, 1])}]
+    for run, targets in (
+        (fit, labels),
+        (fit, np.stack([labels, 1 - labels], 1)),
+        (softmax_regression.fit, labels),
+    ):
+        good = {"l2": 1.0, "weights": weights}
+        good |= {"class_weights": jnp.ones(2)} if run is fit else {}
+        traced = jax.jit(lambda values, run=run, y=targets: run(x, y, **values, **options, **(
+            {} if run is fit else {"classes": 2})))  # fmt: skip
+        assert np.isfinite(traced(good).kernel).all()
+        for change in bad if run is fit else bad[:3]:
+            model = traced(good | change)
+            assert np.isnan(model.kernel).all(), change
+            assert np.isnan(model.bias).all()
+            assert (np.asarray(model.status) == NOT_FINITE).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16])
+def test_narrow_floats_are_widened(dtype: Any) -> None:
+    x, labels = np.array([[0.0], [1], [2], [3]]), np.array([0, 1, 0, 1])
+    runs = (
+        (linear_regression.fit, labels.astype(dtype)), (partial(linear_regression.lasso, l1=0.1), labels),
+        (fit, labels), (partial(fit, method="descent"), labels.astype(dtype)), (perceptron.fit, labels),
+        (partial(softmax_regression.fit, l2=1.0), labels), (linear_regression.line, labels.astype(dtype)),
+    )  # fmt: skip
+    for run, targets in runs:
+        narrow, wide = x.astype(dtype), x
+        if run is linear_regression.line:
+            narrow, wide = narrow[:, 0], wide[:, 0]
+        found = run(jnp.asarray(narrow), targets, weights=np.ones(4, dtype))
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(run(wide, labels))):
+            assert one.dtype == other.dtype
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+        assert run is linear_regression.line or found(narrow).dtype == jnp.float32

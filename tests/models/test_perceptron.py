@@ -8,7 +8,8 @@ from sklearn.linear_model import Perceptron
 
 from jaxdl import losses, net, optim, scaling, train
 from jaxdl.data import Dataset, load_breast_cancer, load_iris
-from jaxdl.descent import CONVERGED, OUT_OF_STEPS
+from jaxdl.descent import CONVERGED, NOT_FINITE, OUT_OF_STEPS
+from jaxdl.errors import ShapeError
 from jaxdl.models import MLP, MLPConfig, perceptron
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -79,3 +80,17 @@ def test_a_small_network_learns_xor() -> None:
         epochs=200, batch_size=8, seed=0, progress="off",
     )  # fmt: skip
     assert np.argmax(fitted.predict(INPUTS.astype(np.float32)), axis=1).tolist() == XOR
+
+
+def test_traced_settings_out_of_range_give_nan() -> None:
+    for options in ({"learning_rate": -1.0}, {"learning_rate": 0.0}, {"weights": -jnp.ones(4)}):
+        fitted = jax.jit(lambda values: perceptron.fit(INPUTS, np.array(TABLES["AND"]), **values))
+        unit = fitted(options)
+        assert np.isnan(unit.kernel).all(), options
+        assert np.isnan(unit.bias)
+        assert int(unit.status) == NOT_FINITE
+    for rate in (-1.0, 0.0):
+        with pytest.raises(ValueError, match="'learning_rate'"):
+            perceptron.fit(INPUTS, np.array(XOR), learning_rate=rate)
+    with pytest.raises(ShapeError, match="'learning_rate' is of shape"):
+        perceptron.fit(INPUTS, np.array(XOR), learning_rate=jnp.ones(2))
