@@ -69,7 +69,7 @@ def weight_decay(
         ``torch.optim.SGD(lr, weight_decay=c)`` equals ``optax.chain(weight_decay(c, decayed="all"),
         sgd(lr))``: torch decays biases too.
     """
-    _hyper.not_negative("weight_decay", "strength", strength)
+    strength = _hyper.not_negative("weight_decay", "strength", strength)
     return optax.add_decayed_weights(strength, mask=_mask(decayed))
 
 
