@@ -33,7 +33,7 @@ def poisoned(value: Any, low: float, high: float, *, above: bool = False) -> Any
 
 
 def number(op: str, name: str, value: Any, low: float, high: float, text: str, *, above: bool = False) -> Any:
-    """Return a scalar hyperparameter within [low, high), or (low, high) with `above`; `poisoned` if traced."""
+    """Return a scalar hyperparameter in [low, high), or (low, high) with `above`; poisoned if traced."""
     if isinstance(value, jax.core.Tracer) and np.ndim(value) != 0:
         raise ShapeError(
             explain(op, name, got=f"of shape {value.shape}", expected="one number",

@@ -92,5 +92,5 @@ class Dropout(nnx.Module):
         if self.deterministic:
             return x * keep
         mask = jax.random.bernoulli(self.rngs(), keep, x.shape)
-        # Dropped entries are 0, and NaN like the others where the rate is NaN: 1 - rate < 1 drew them all.
+        # Dropped entries are 0, but NaN where the rate is: nothing is drawn below a chance of NaN.
         return jnp.where(mask, x / keep if self.scale == "training" else x, 0 * keep)

@@ -8,15 +8,16 @@ import optax
 
 from jaxdl import _hyper, _trees
 from jaxdl.errors import explain
+from jaxdl.losses import is_weight
 from jaxdl.optim.rate import Scalar
-
-NEVER_DECAYED = ("bias", "scale")
 
 
 def decay_mask(params: Any) -> Any:
     """Choose what weight decay is for: True for weights, False for biases and the parameters of norms.
 
-    A weight has at least two axes and is not called "bias" or "scale".
+    A weight has the name of one, by `losses.is_weight` as for penalties, and at least two axes: a norm whose
+    scale is called "weight" is known by its one axis. Weights of one axis, such as the w of a linear model,
+    are penalised but not decayed, unless by ``decayed="all"`` or a tree of bools.
 
     Args:
         params: a tree of parameters, or of their gradients.
@@ -34,7 +35,7 @@ def decay_mask(params: Any) -> Any:
         {'dense': {'bias': False, 'kernel': True}, 'norm': {'scale': False}}
     """
     chosen = [
-        name.rpartition("/")[2] not in NEVER_DECAYED and leaf.ndim >= 2
+        is_weight(name, leaf) and leaf.ndim >= 2
         for name, leaf in _trees.named_leaves(_hyper.arrays("decay_mask", "params", params)).items()
     ]
     return jax.tree.unflatten(jax.tree.structure(params), chosen)
@@ -96,7 +97,7 @@ def _weights(params: Any) -> Any:
     if leaves and not any(leaves):
         raise ValueError(
             explain("weight_decay", "decayed", got="'weights', for parameters without any weight",
-                    expected="a parameter of two axes or more that is no bias and no scale",
+                    expected="a parameter of two axes or more that losses.is_weight accepts",
                     fix="decayed='all', or no weight decay")
         )  # fmt: skip
     return mask
