@@ -56,7 +56,7 @@ def weight_decay(
 
     Raises:
         ValueError: `strength` out of range, unknown `decayed`; when the state is made, ``"weights"`` for
-            parameters among which there is none.
+            parameters among which there is none, unless some are frozen.
 
     Example:
         >>> import jax.numpy as jnp, optax
@@ -94,10 +94,18 @@ def _mask(decayed: Any) -> Any:
 def _weights(params: Any) -> Any:
     mask = decay_mask(params)
     leaves = jax.tree.leaves(mask)
-    if leaves and not any(leaves):
+    # Where parts are frozen, the weights may be among them: training biases alone is no mistake.
+    if leaves and not any(leaves) and not _partly_masked(params):
         raise ValueError(
             explain("weight_decay", "decayed", got="'weights', for parameters without any weight",
                     expected="a parameter of two axes or more that losses.is_weight accepts",
                     fix="decayed='all', or no weight decay")
         )  # fmt: skip
     return mask
+
+
+def _partly_masked(params: Any) -> bool:
+    return any(
+        isinstance(leaf, optax.MaskedNode)
+        for leaf in jax.tree.leaves(params, is_leaf=lambda part: isinstance(part, optax.MaskedNode))
+    )
