@@ -1,4 +1,4 @@
-"""Checks of hyperparameters: concrete ones by value, traced ones by shape, schedules by what they return."""
+"""Checks of hyperparameters: concrete ones out of range raise, traced ones turn to NaN, never to a number."""
 
 from typing import Any
 
@@ -21,20 +21,31 @@ def arrays(op: str, argument: str, tree: Any) -> Any:
     return tree
 
 
-def number(op: str, name: str, value: Any, low: float, high: float, text: str) -> Any:
-    """Return a scalar hyperparameter within [low, high); a traced one is checked for its rank alone."""
+def poisoned(value: Any, low: float, high: float, *, above: bool = False) -> Any:
+    """Return an array where it lies in [low, high), with `above` in (low, high), and NaN elsewhere.
+
+    Python numbers are returned as they are, and dtypes stay, weak ones included; integers become weak floats.
+    """
+    if isinstance(value, int | float):
+        return value
+    reached = value > low if above else value >= low
+    return jnp.where(reached & (value < high), value, jnp.nan)
+
+
+def number(op: str, name: str, value: Any, low: float, high: float, text: str, *, above: bool = False) -> Any:
+    """Return a scalar hyperparameter in [low, high), or (low, high) with `above`; poisoned if traced."""
     if isinstance(value, jax.core.Tracer) and np.ndim(value) != 0:
         raise ShapeError(
             explain(op, name, got=f"of shape {value.shape}", expected="one number",
                     fix=f"vmap over {name} for a sweep")
         )  # fmt: skip
-    _checks.in_range(op, name, value, low, high, text)
-    return value
+    _checks.in_range(op, name, value, np.nextafter(low, high) if above else low, high, text)
+    return poisoned(value, low, high, above=above) if isinstance(value, jax.core.Tracer) else value
 
 
 def positive(op: str, name: str, value: Any) -> Any:
     """Return a scalar hyperparameter above 0."""
-    return number(op, name, value, np.nextafter(0, 1), np.inf, "(0, inf)")
+    return number(op, name, value, 0, np.inf, "(0, inf)", above=True)
 
 
 def not_negative(op: str, name: str, value: Any) -> Any:

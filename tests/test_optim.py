@@ -219,3 +219,111 @@ def test_hyperparameters_may_be_traced(make: Callable[[Any], optax.GradientTrans
     rates = jnp.array([0.01, 0.1])
     swept = jax.jit(jax.vmap(end))(rates)
     np.testing.assert_allclose(swept, jnp.stack([end(rate) for rate in rates]), rtol=1e-5)
+
+
+POISON: dict[str, tuple[Callable[[Any], optax.GradientTransformation], tuple[float, ...]]] = {
+    "sgd": (optim.sgd, (-1.0, np.inf)),
+    "schedule": (lambda v: optim.sgd(lambda step: v), (-1.0, np.inf)),
+    "momentum": (lambda v: optim.momentum(0.1, beta=v), (-0.1, 1.0, 1.5)),
+    "average": (lambda v: optim.momentum(0.1, beta=v, form="average"), (-0.1, 1.0, 1.5)),
+    "debiased": (lambda v: optim.momentum(0.1, beta=v, form="average", debias=True), (-0.1, 1.0, 1.5)),
+    "velocity": (lambda v: optim.momentum(0.1, beta=v, form="velocity"), (-0.1, 1.0, 1.5)),
+    "nesterov": (lambda v: optim.nesterov(0.1, beta=v), (-0.1, 1.0, 1.5)),
+    "adagrad_eps": (lambda v: optim.adagrad(0.1, eps=v), (-1.0,)),
+    "adagrad_start": (lambda v: optim.adagrad(0.1, start=v), (-1.0,)),
+    "adagrad_eps_inside": (lambda v: optim.adagrad(0.1, eps=v, eps_inside=True), (-1.0,)),
+    "adagrad_start_inside": (lambda v: optim.adagrad(0.1, start=v, eps_inside=True), (-1.0,)),
+    "rmsprop": (lambda v: optim.rmsprop(0.1, beta=v), (-0.1, 1.0, 1.5)),
+    "rmsprop_eps": (lambda v: optim.rmsprop(0.1, eps=v), (-1.0,)),
+    "rmsprop_inside": (lambda v: optim.rmsprop(0.1, beta=v, eps_inside=True), (-0.1, 1.0, 1.5)),
+    "rmsprop_eps_inside": (lambda v: optim.rmsprop(0.1, eps=v, eps_inside=True), (-1.0,)),
+    "adam_beta1": (lambda v: optim.adam(0.1, beta1=v), (-0.1, 1.0, 1.5)),
+    "adam_beta2": (lambda v: optim.adam(0.1, beta2=v), (-0.1, 1.0, 1.5)),
+    "adam_eps": (lambda v: optim.adam(0.1, eps=v), (-1.0,)),
+    "scaled_beta1": (lambda v: optim.adam(0.1, beta1=v, form="scaled_rate"), (-0.1, 1.0, 1.5)),
+    "scaled_beta2": (lambda v: optim.adam(0.1, beta2=v, form="scaled_rate"), (-0.1, 1.0, 1.5)),
+    "scaled_eps": (lambda v: optim.adam(0.1, eps=v, form="scaled_rate"), (-1.0,)),
+    "adamw": (lambda v: optim.adamw(0.1, beta1=v), (-0.1, 1.0, 1.5)),
+    "adamw_decay": (lambda v: optim.adamw(0.1, weight_decay=v), (-1.0, np.inf)),
+    "weight_decay": (optim.weight_decay, (-1.0, np.inf)),
+    "clip": (optim.clip_by_global_norm, (-1.0, 0.0, np.inf)),
+    "peak": (lambda v: optim.sgd(optim.warmup_cosine(v, warmup=2, total=6)), (-1.0,)),
+    "warmup": (lambda v: optim.sgd(optim.warmup_cosine(0.1, warmup=v, total=6)), (-1.0, 6.0)),
+    "start": (lambda v: optim.sgd(optim.warmup_cosine(0.1, warmup=0, total=6, start=v)), (-1.0,)),
+    "end": (lambda v: optim.sgd(optim.warmup_cosine(0.1, warmup=2, total=6, end=v)), (-1.0,)),
+    "first": (lambda v: optim.sgd(optim.geometric(v, last=1.0, steps=5)), (-1.0, 0.0)),
+    "last": (lambda v: optim.sgd(optim.geometric(1.0, last=v, steps=5)), (-1.0, 0.0)),
+    "steps": (lambda v: optim.sgd(optim.geometric(1.0, last=2.0, steps=v + 2)), (-1.0,)),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_traced_values_out_of_range_are_nan_and_leave_the_rest_of_a_sweep_alone(name: str) -> None:
+    make, wrong = POISON[name]
+    compiled = []
+
+    # One gradient is 0: 0 / sqrt(0) must be no way out.
+    def steps(value: jax.Array) -> jax.Array:
+        compiled.append(name)
+        rule, w = make(value), jnp.array([[1.0, -2.0]])
+        state, found = rule.init(w), []
+        for _ in range(2):
+            update, state = rule.update(jnp.array([[3.0, 0.0]]), state, w)
+            found.append(update)
+        return jnp.stack(found)
+
+    sweep = jax.jit(jax.vmap(steps))
+    right = sweep(jnp.full(4, 0.5, jnp.float32))
+    assert np.isfinite(right).all()
+    for value in wrong:
+        found = sweep(jnp.array([0.5, value, 0.5, np.nan]))
+        assert np.isnan(found[1]).all()
+        assert np.isnan(found[3]).all()
+        np.testing.assert_array_equal(found[::2], right[::2])
+    assert len(compiled) == 1
+
+
+def test_poisoned_hyperparameters_keep_dtypes_and_cost_constants_nothing() -> None:
+    half = jnp.ones((2, 2), jnp.bfloat16)
+    for make in (optim.sgd, lambda v: optim.adam(v, beta1=v), lambda v: optim.adamw(v, weight_decay=v)):
+
+        def step(value: Any, make: Any = make) -> Any:
+            rule = make(value)
+            return rule.update(half, rule.init(half), half)
+
+        constant, weak = jax.eval_shape(lambda: step(0.5)), jax.eval_shape(step, 0.5)
+        assert jax.tree.map(lambda a: a.dtype, weak) == jax.tree.map(lambda a: a.dtype, constant)
+        assert jax.eval_shape(step, jnp.bfloat16(0.5))[0].dtype == jnp.bfloat16
+
+    def program(*rate: float) -> str:
+        rule = optim.adamw
+        return str(
+            jax.make_jaxpr(lambda *r: rule(*r or (0.1,)).update(half, rule(0.1).init(half), half))(*rate)
+        )
+
+    assert "nan" in program(0.1)
+    assert "nan" not in program()
+
+
+@pytest.mark.parametrize("debias", [True, False])
+def test_averages_with_a_traced_decay_out_of_range_are_nan(debias: bool) -> None:
+    found = jax.jit(jax.vmap(lambda beta: optim.ema(jnp.ones(3), decay=beta, debias=debias)))(
+        jnp.array([0.5, 2.0, 1.0, -0.1])
+    )
+    assert np.isnan(found[1:]).all()
+    np.testing.assert_array_equal(found[0], optim.ema(jnp.ones(3), decay=0.5, debias=debias))
+
+    def tracked(decay: jax.Array) -> jax.Array:
+        rule, w = optim.track_average(decay), jnp.ones(2)
+        return optim.averaged_params(rule.update(w, rule.init(w), w)[1], w)
+
+    assert np.isnan(jax.jit(tracked)(2.0)).all()
+
+
+def test_a_schedule_that_turns_negative_is_poisoned_from_there_on() -> None:
+    rule, w = optim.sgd(lambda step: 0.1 - 0.1 * step), jnp.ones(1)
+    state, rates = rule.init(w), []
+    for _ in range(3):
+        _, state = rule.update(w, state)
+        rates.append(float(optim.learning_rate(state)))
+    np.testing.assert_allclose(rates, [0.1, 0.0, np.nan], rtol=1e-6, atol=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl import net, optim
+from jaxdl import losses, net, optim
 from jaxdl.models import MLP, MLPConfig
 
 SERIES = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
@@ -88,6 +88,19 @@ def test_weights_are_decayed_biases_and_norms_are_not() -> None:
         params,
         updates,
     )
+
+
+def test_decay_and_penalties_agree_on_what_a_weight_is() -> None:
+    names = ("kernel", "w", "embedding", "bias", "relative_bias", "b", "beta", "gamma", "Scale", "slope")
+    params = {name: jnp.ones((2, 2)) for name in (*names, "intercept")}
+    mask = optim.decay_mask(params)
+    assert mask == {name: losses.is_weight(name, leaf) for name, leaf in params.items()}
+    assert [name for name, chosen in mask.items() if chosen] == ["embedding", "kernel", "w"]
+    # What a norm of another library calls its weight has one axis.
+    assert optim.decay_mask({"norm": {"weight": jnp.ones(2)}}) == {"norm": {"weight": False}}
+    rule = optim.adamw(0.1, weight_decay=0.5)
+    updates, _ = rule.update(jax.tree.map(jnp.zeros_like, params), rule.init(params), params)
+    assert {name for name, update in updates.items() if update.any()} == {"embedding", "kernel", "w"}
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 7])

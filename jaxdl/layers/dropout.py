@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxdl import _checks
+from jaxdl import _checks, _hyper
 from jaxdl.errors import explain
 
 SCALES = ("training", "evaluation")
@@ -29,7 +29,8 @@ class Dropout(nnx.Module):
 
     Args:
         rate: probability to drop an entry, in [0, 1); a traced scalar; or the name of a hyperparameter,
-            read from the `hyper` that `Net.apply` receives: ``Dropout("dropout", rngs=rngs)``.
+            read from the `hyper` that `Net.apply` receives: ``Dropout("dropout", rngs=rngs)``. A traced rate
+            out of range makes the output NaN, wherever the rate is used.
         scale: when the keep probability is made up for: ``"training"`` (divide by it; inverted dropout) or
             ``"evaluation"`` (multiply by it).
         rngs: random streams; the stream "dropout" is used, else the default one.
@@ -50,7 +51,7 @@ class Dropout(nnx.Module):
 
     def __init__(self, rate: float | jax.Array | str, *, scale: str = "training", rngs: nnx.Rngs) -> None:
         if not isinstance(rate, str):
-            _checks.in_range("Dropout", "rate", rate, 0, 1, "[0, 1)")
+            rate = _hyper.number("Dropout", "rate", rate, 0, 1, "[0, 1)")
         _checks.one_of("Dropout", "scale", scale, SCALES)
         self.scale = scale
         self.rate = rate if isinstance(rate, int | float | str) else "(traced)"
@@ -75,8 +76,7 @@ class Dropout(nnx.Module):
                         expected=f"a value for Dropout(rate='{self.rate}')",
                         fix=f"hyper={{..., '{self.rate}': 0.5}}")
             )  # fmt: skip
-        _checks.in_range("Dropout", self.rate, hyper[self.rate], 0, 1, "[0, 1)")
-        self.bound = _Bound(hyper[self.rate])
+        self.bound = _Bound(_hyper.number("Dropout", self.rate, hyper[self.rate], 0, 1, "[0, 1)"))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Drop entries of `x`, an array of any shape; returns the same shape and dtype."""
@@ -92,4 +92,5 @@ class Dropout(nnx.Module):
         if self.deterministic:
             return x * keep
         mask = jax.random.bernoulli(self.rngs(), keep, x.shape)
-        return jnp.where(mask, x / keep if self.scale == "training" else x, jnp.zeros((), x.dtype))
+        # Dropped entries are 0, but NaN where the rate is: nothing is drawn below a chance of NaN.
+        return jnp.where(mask, x / keep if self.scale == "training" else x, 0 * keep)

@@ -80,7 +80,8 @@ def adamw(
         An optax transformation.
 
     Raises:
-        ValueError: hyperparameter out of range; ``"weights"`` for a network without any.
+        ValueError: hyperparameter out of range; ``"weights"`` for a network without any, unless
+            parts are frozen.
 
     Example:
         >>> import jax.numpy as jnp

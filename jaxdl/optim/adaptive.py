@@ -47,15 +47,20 @@ def adagrad(
     rate = scale_by_learning_rate(_hyper.rate("adagrad", learning_rate))
     _checks.one_of("adagrad", "eps_inside", eps_inside, (True, False))
     eps, start = (_hyper.not_negative("adagrad", n, v) for n, v in (("eps", eps), ("start", start)))
-    if eps_inside:
-        return optax.chain(optax.scale_by_rss(start, eps), rate)
+
+    def outside(g: jax.Array, h: jax.Array) -> jax.Array:
+        return g / (jnp.sqrt(h) + eps)
+
+    def inside(g: jax.Array, h: jax.Array) -> jax.Array:
+        # optax.scale_by_rss, but for NaN: it makes 0 of an h that is NaN, and of eps where h is 0.
+        return g * jnp.where(h <= 0, 0.0 * eps, jax.lax.rsqrt(h + eps))
 
     def init(params: Any) -> optax.ScaleByRssState:
         return optax.ScaleByRssState(jax.tree.map(lambda p: jnp.full_like(p, start), params))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, optax.ScaleByRssState]:
         squares = jax.tree.map(lambda h, g: h + g * g, state.sum_of_squares, updates)
-        scaled = jax.tree.map(lambda g, h: g / (jnp.sqrt(h) + eps), updates, squares)
+        scaled = jax.tree.map(inside if eps_inside else outside, updates, squares)
         return scaled, optax.ScaleByRssState(squares)
 
     return optax.chain(optax.GradientTransformation(init, update), rate)

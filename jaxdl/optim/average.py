@@ -50,7 +50,7 @@ def ema(series: jax.Array, *, decay: Scalar, debias: bool = True) -> jax.Array:
     """
     series = _checks.floating("ema", "series", series)
     _checks.rank_at_least("ema", "series", series, 1, "(time, ...)")
-    _hyper.decay("ema", "decay", decay)
+    decay = _hyper.decay("ema", "decay", decay)
 
     def step(average: Average, value: jax.Array) -> tuple[Average, jax.Array]:
         average = update_average(average, value, decay=decay)
@@ -108,7 +108,7 @@ def update_average(average: Average, value: Any, *, decay: Scalar) -> Average:
         >>> average.raw.tolist(), read_average(average).tolist()
         ([1.0], [4.0])
     """
-    _hyper.decay("update_average", "decay", decay)
+    decay = _hyper.decay("update_average", "decay", decay)
 
     def mix(raw: jax.Array, new: Any) -> jax.Array:
         new = _checks.array("update_average", "value", new)
@@ -174,7 +174,7 @@ def track_average(decay: Scalar) -> optax.GradientTransformation:
     Reference:
         Polyak and Juditsky (1992), with exponential weights. Equals ``optax.ema`` of the parameters.
     """
-    _hyper.decay("track_average", "decay", decay)
+    decay = _hyper.decay("track_average", "decay", decay)
 
     def update(updates: Any, state: Average, params: Any = None) -> tuple[Any, Average]:
         if params is None:

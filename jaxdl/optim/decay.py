@@ -8,15 +8,16 @@ import optax
 
 from jaxdl import _hyper, _trees
 from jaxdl.errors import explain
+from jaxdl.losses import is_weight
 from jaxdl.optim.rate import Scalar
-
-NEVER_DECAYED = ("bias", "scale")
 
 
 def decay_mask(params: Any) -> Any:
     """Choose what weight decay is for: True for weights, False for biases and the parameters of norms.
 
-    A weight has at least two axes and is not called "bias" or "scale".
+    A weight has the name of one, by `losses.is_weight` as for penalties, and at least two axes: a norm whose
+    scale is called "weight" is known by its one axis. Weights of one axis, such as the w of a linear model,
+    are penalised but not decayed, unless by ``decayed="all"`` or a tree of bools.
 
     Args:
         params: a tree of parameters, or of their gradients.
@@ -34,7 +35,7 @@ def decay_mask(params: Any) -> Any:
         {'dense': {'bias': False, 'kernel': True}, 'norm': {'scale': False}}
     """
     chosen = [
-        name.rpartition("/")[2] not in NEVER_DECAYED and leaf.ndim >= 2
+        is_weight(name, leaf) and leaf.ndim >= 2
         for name, leaf in _trees.named_leaves(_hyper.arrays("decay_mask", "params", params)).items()
     ]
     return jax.tree.unflatten(jax.tree.structure(params), chosen)
@@ -55,7 +56,7 @@ def weight_decay(
 
     Raises:
         ValueError: `strength` out of range, unknown `decayed`; when the state is made, ``"weights"`` for
-            parameters among which there is none.
+            parameters among which there is none, unless some are frozen.
 
     Example:
         >>> import jax.numpy as jnp, optax
@@ -69,7 +70,7 @@ def weight_decay(
         ``torch.optim.SGD(lr, weight_decay=c)`` equals ``optax.chain(weight_decay(c, decayed="all"),
         sgd(lr))``: torch decays biases too.
     """
-    _hyper.not_negative("weight_decay", "strength", strength)
+    strength = _hyper.not_negative("weight_decay", "strength", strength)
     return optax.add_decayed_weights(strength, mask=_mask(decayed))
 
 
@@ -93,10 +94,18 @@ def _mask(decayed: Any) -> Any:
 def _weights(params: Any) -> Any:
     mask = decay_mask(params)
     leaves = jax.tree.leaves(mask)
-    if leaves and not any(leaves):
+    # Where parts are frozen, the weights may be among them: training biases alone is no mistake.
+    if leaves and not any(leaves) and not _partly_masked(params):
         raise ValueError(
             explain("weight_decay", "decayed", got="'weights', for parameters without any weight",
-                    expected="a parameter of two axes or more that is no bias and no scale",
+                    expected="a parameter of two axes or more that losses.is_weight accepts",
                     fix="decayed='all', or no weight decay")
         )  # fmt: skip
     return mask
+
+
+def _partly_masked(params: Any) -> bool:
+    return any(
+        isinstance(leaf, optax.MaskedNode)
+        for leaf in jax.tree.leaves(params, is_leaf=lambda part: isinstance(part, optax.MaskedNode))
+    )

@@ -81,7 +81,7 @@ def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformation:
         Pascanu, Mikolov and Bengio (2013). Equals ``optax.clip_by_global_norm``;
         ``torch.nn.utils.clip_grad_norm_`` divides by ``||g|| + 1e-6``.
     """
-    _hyper.positive("clip_by_global_norm", "max_norm", max_norm)
+    max_norm = _hyper.positive("clip_by_global_norm", "max_norm", max_norm)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         norm = optax.tree.norm(updates)

@@ -30,7 +30,8 @@ def scale_by_learning_rate(learning_rate: Rate) -> optax.GradientTransformation:
         learning_rate: a number, a traced scalar, or a schedule ``step -> rate`` with steps from 0.
 
     Returns:
-        An optax transformation.
+        An optax transformation. A traced rate out of range makes the updates NaN, and so does a schedule at
+        the steps where what it returns is negative or not finite. (All hyperparameters of this package do.)
 
     Raises:
         ValueError: a concrete rate that is negative or not finite.
@@ -52,7 +53,8 @@ def scale_by_learning_rate(learning_rate: Rate) -> optax.GradientTransformation:
     rate = _hyper.rate("scale_by_learning_rate", learning_rate)
 
     def at(count: jax.Array | None) -> jax.Array:
-        return jnp.asarray(rate(count) if callable(rate) else rate, jnp.result_type(float))
+        now = jnp.asarray(rate(count) if callable(rate) else rate, jnp.result_type(float))
+        return _hyper.poisoned(now, 0, jnp.inf) if callable(rate) else now
 
     def init(params: Any) -> RateState:
         count = jnp.zeros((), jnp.int32) if callable(rate) else None

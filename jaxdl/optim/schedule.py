@@ -28,8 +28,8 @@ def warmup_cosine(
         end: rate from step `total` on; may be traced.
 
     Returns:
-        ``schedule(step) -> rate``, for any rule of this package. Where a traced `total` is not above the
-        traced `warmup`, the rate is NaN.
+        ``schedule(step) -> rate``, for any rule of this package. The rate is NaN at all steps where
+        a traced value is out of range, or a traced `total` not above `warmup`.
 
     Raises:
         ValueError: a concrete value out of range.
@@ -44,15 +44,16 @@ def warmup_cosine(
         peak or warm-up.
     """
     op = "warmup_cosine"
-    for name, value in (("peak", peak), ("start", start), ("end", end), ("warmup", warmup)):
-        _hyper.not_negative(op, name, value)
-    _hyper.positive(op, "total", total)
+    named = (("peak", peak), ("start", start), ("end", end), ("warmup", warmup))
+    peak, start, end, warmup = (_hyper.not_negative(op, name, value) for name, value in named)
+    total = _hyper.positive(op, "total", total)
     if not any(isinstance(value, jax.core.Tracer) for value in (warmup, total)) and total <= warmup:
         raise ValueError(
             explain(op, "total", got=total, expected=f"above warmup={warmup}",
                     fix="total counts the steps of rise and fall together")
         )  # fmt: skip
-    fall = jnp.asarray(total - warmup, jnp.result_type(float))
+    # NaN when any of them is, so that all steps are, and not only those that use what is out of range.
+    fall = jnp.asarray(total - warmup + 0 * (peak + start + end), jnp.result_type(float))
 
     def schedule(step: Any) -> jax.Array:
         step = jnp.asarray(step, fall.dtype)
@@ -73,7 +74,7 @@ def geometric(first: Scalar, *, last: Scalar, steps: Scalar) -> Schedule:
         steps: number of steps, at least 2; may be traced.
 
     Returns:
-        ``schedule(step) -> rate``.
+        ``schedule(step) -> rate``; NaN where a traced value is out of range.
 
     Raises:
         ValueError: a concrete value out of range.
@@ -86,9 +87,9 @@ def geometric(first: Scalar, *, last: Scalar, steps: Scalar) -> Schedule:
     Reference:
         Equals ``optax.exponential_decay(first, steps - 1, last / first)`` up to the last step.
     """
-    for name, value in (("first", first), ("last", last)):
-        _hyper.positive("geometric", name, value)
-    _hyper.number("geometric", "steps", steps, 2, float("inf"), "[2, inf)")
+    named = (("first", first), ("last", last))
+    first, last = (_hyper.positive("geometric", name, value) for name, value in named)
+    steps = _hyper.number("geometric", "steps", steps, 2, float("inf"), "[2, inf)")
 
     def schedule(step: Any) -> jax.Array:
         share = jnp.clip(jnp.asarray(step, jnp.result_type(float)) / (steps - 1), 0, 1)

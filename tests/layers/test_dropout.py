@@ -64,3 +64,21 @@ def test_scale_is_checked_and_evaluation_asks_for_its_rate() -> None:
         NETS["evaluation"].apply({}, {}, jnp.ones(3), train=False)
     fixed = net.functional(lambda rngs: Dropout(0.25, scale="evaluation", rngs=rngs))
     np.testing.assert_array_equal(fixed.apply({}, {}, jnp.ones(3), train=False)[0], 0.75)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_traced_rate_out_of_range_is_nan_and_leaves_the_rest_of_a_sweep_alone(
+    scale: str, key: jax.Array
+) -> None:
+    def given(rate: jax.Array) -> jax.Array:
+        return Dropout(rate, scale=scale, rngs=nnx.Rngs(0))(jnp.ones(50))
+
+    def named(rate: jax.Array, train: bool = True) -> jax.Array:
+        return apply(scale, rate, jnp.ones(50), train=train, key=key if train else None)
+
+    for run in (given, named, *([lambda rate: named(rate, False)] if scale == "evaluation" else [])):
+        sweep = jax.jit(jax.vmap(run))
+        found, right = sweep(jnp.array([0.25, 1.5, 1.0, -0.1, 0.0])), sweep(jnp.full(5, 0.25))
+        assert np.isnan(found[1:4]).all()
+        np.testing.assert_array_equal(found[0], right[0])
+        np.testing.assert_array_equal(found[4], 1.0)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from common import DATA, KEYS, LOSS, X, Y
 from flax import linen
@@ -202,3 +203,26 @@ def test_a_loop_of_ones_own_wraps_the_rule() -> None:
     assert np.asarray(updates["b"]).all()
     assert len([leaf for leaf in jax.tree.leaves(state) if leaf.shape == (2, 2)]) == 2
     assert float(optim.learning_rate(state)) == pytest.approx(0.1)
+
+
+def test_biases_may_be_trained_alone_by_a_rule_with_weight_decay() -> None:
+    labels = optim.frozen(lambda path: "kernel" in path)
+    params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+    gradients = jax.tree.map(lambda w: 0.5 * w, params)
+    for rule, plain in (
+        (optim.adamw(0.1, weight_decay=0.5), optim.adam(0.1)),
+        (optax.chain(optim.weight_decay(0.5), optim.sgd(0.1)), optim.sgd(0.1)),
+    ):
+        held, bare = labels.wrap(rule), labels.wrap(plain)
+        found, _ = held.update(gradients, held.init(params), params)
+        wanted, _ = bare.update(gradients, bare.init(params), params)
+        jax.tree.map(np.testing.assert_array_equal, found, wanted)
+        assert found["bias"].all()
+        assert not found["kernel"].any()
+        with pytest.raises(ValueError, match="without any weight"):
+            rule.init({"bias": jnp.ones(2)})
+    program = make_program(NETS["nnx"], LOSS, RULES["adamw"], Spec(2, 10, frozen=labels))
+    before = jax.jit(program.start)(*KEYS, DATA, {})
+    result = jax.jit(program.advance)(before, 2, DATA, {})
+    for name, changed in moved(before.params, result.params).items():
+        assert changed != name.endswith("kernel"), name
