@@ -1,6 +1,9 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
 from .cache import compilation_cache as compilation_cache
+from .export import Exported as Exported
+from .export import export as export
+from .export import load_exported as load_exported
 from .fit import Fitted as Fitted
 from .fit import Timing as Timing
 from .fit import fit as fit

@@ -48,7 +48,7 @@ def save(path: str | Path, tree: Any, *, metadata: Mapping[str, Any] | None = No
         >>> len(digest), found["kernel"].dtype.name, int(found["steps"][0])
         (64, 'bfloat16', 7)
     """
-    content, digest = _format.encode({"metadata": _json(metadata)}, _named(tree))
+    content, digest = _format.encode({"metadata": _json(metadata)}, named_arrays("save", tree))
     write(Path(path), content)
     return digest
 
@@ -134,36 +134,37 @@ def _json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return found
 
 
-def _named(tree: Any) -> dict[str, np.ndarray]:
+def named_arrays(op: str, tree: Any) -> dict[str, np.ndarray]:
+    """Return the leaves of a tree as NumPy arrays by name, in their order; raise where a file cannot hold them."""
     named = _trees.named_leaves(tree)
     if "" in named:
         raise DtypeError(
-            explain("save", "tree", got=f"a {type(tree).__name__}, or holds a key that is empty",
+            explain(op, "tree", got=f"a {type(tree).__name__}, or holds a key that is empty",
                     expected="a dict, list or tuple of arrays", fix="save(path, {'w': array})")
         )  # fmt: skip
     if len(named) != len(jax.tree.leaves(tree)) or "__metadata__" in named:
         raise ValueError(
-            explain("save", "tree", got="a tree with two leaves of one name, or '__metadata__'",
+            explain(op, "tree", got="a tree with two leaves of one name, or '__metadata__'",
                     expected="names of their own", fix="rename the keys")
         )  # fmt: skip
-    return {name: _host(f"tree['{name}']", leaf) for name, leaf in named.items()}
+    return {name: _host(op, f"tree['{name}']", leaf) for name, leaf in named.items()}
 
 
-def _host(name: str, leaf: Any) -> np.ndarray:
+def _host(op: str, name: str, leaf: Any) -> np.ndarray:
     typed = getattr(leaf, "dtype", None)
     if typed is not None and jnp.issubdtype(typed, jax.dtypes.prng_key):
         raise DtypeError(
-            explain("save", name, got="a typed key", expected="an array of numbers",
+            explain(op, name, got="a typed key", expected="an array of numbers",
                     fix="save jax.random.key_data(key); jax.random.wrap_key_data takes it back")
         )  # fmt: skip
     # Not through jax where it is NumPy's: that would cut 64 bits to 32.
     held = isinstance(leaf, np.ndarray | np.generic)
-    host = np.asarray(leaf if held else _checks.array("save", name, leaf))
+    host = np.asarray(leaf if held else _checks.array(op, name, leaf))
     host = host.astype(host.dtype.newbyteorder("="), copy=False)
     if host.dtype not in _format.SUPPORTED:
         known = ", ".join(sorted(dtype.name for dtype in _format.SUPPORTED))
         raise DtypeError(
-            explain("save", name, got=f"of dtype {host.dtype}", expected=f"one of {known}",
+            explain(op, name, got=f"of dtype {host.dtype}", expected=f"one of {known}",
                     fix="convert it first")
         )  # fmt: skip
     return np.ascontiguousarray(host).reshape(host.shape)
