@@ -34,9 +34,9 @@ def mixed_precision(net: Net, dtype: Any = jnp.bfloat16) -> Net:
 
     Example:
         >>> from jaxdl.net import from_pair
-        >>> line = from_pair(lambda key: {"w": jnp.ones((1,))}, lambda params, x: x * params["w"])
+        >>> line = from_pair(lambda key: {"w": jnp.ones((1, 1))}, lambda params, x: x @ params["w"])
         >>> low = mixed_precision(line)
-        >>> outputs, _ = low.apply({"w": jnp.ones((1,))}, {}, jnp.array([[1.001]]), train=False)
+        >>> outputs, _ = low.apply({"w": jnp.ones((1, 1))}, {}, jnp.array([[1.001]]), train=False)
         >>> outputs.dtype.name, float(outputs[0, 0])
         ('float32', 1.0)
 
