@@ -4,9 +4,9 @@ from .cache import compilation_cache as compilation_cache
 from .export import Exported as Exported
 from .export import export as export
 from .export import load_exported as load_exported
-from .fit import Fitted as Fitted
-from .fit import Timing as Timing
 from .fit import fit as fit
+from .fitted import Fitted as Fitted
+from .fitted import Timing as Timing
 from .history import History as History
 from .loop import Program as Program
 from .loop import make_program as make_program
@@ -21,6 +21,8 @@ from .predict import predict as predict
 from .rate_range import RateRange as RateRange
 from .rate_range import make_rate_range as make_rate_range
 from .rate_range import rate_range as rate_range
+from .session import Hook as Hook
+from .session import Moment as Moment
 from .spec import Arrays as Arrays
 from .spec import Carry as Carry
 from .spec import Health as Health
@@ -28,3 +30,5 @@ from .spec import Result as Result
 from .spec import Spec as Spec
 from .spec import Step as Step
 from .statistics import exact_statistics as exact_statistics
+from .stopping import EarlyStopping as EarlyStopping
+from .stopping import Stopping as Stopping
