@@ -1,6 +1,8 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
 from .cache import compilation_cache as compilation_cache
+from .compile import Compiled as Compiled
+from .compile import compile as compile
 from .export import Exported as Exported
 from .export import export as export
 from .export import load_exported as load_exported

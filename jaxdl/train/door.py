@@ -15,7 +15,7 @@ from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
 from jaxdl.train.parts import rule
-from jaxdl.train.spec import Arrays, Hyper
+from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
 
 Examples = Dataset | tuple[Any, Any]
 
@@ -27,6 +27,19 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
         raise ValueError(explain("fit", "seed", got=seed, expected="below 2^32", fix="pass seed % 2**32"))
     parameters, order = jax.random.split(jax.random.key(seed))
     return parameters, order
+
+
+def spec(
+    epochs: int, batch_size: int, metrics: Mapping[str, Metric] | None, valid: Any, options: dict[str, Any]
+) -> Spec:
+    """Return the static part of a run, and refuse metrics that nothing is measured on."""
+    found = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
+    if metrics and valid is None and not found.train_metrics:
+        raise ValueError(
+            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
+                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
+        )  # fmt: skip
+    return found
 
 
 def hyper(values: Hyper | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from jaxdl.weights._write import write
 
 WHAT = "exported program of jaxdl"
 SYMBOLIC = "symbolic"
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Exported:
 
     Attributes:
         program: the `jax.export.Exported`: a function of (arrays, inputs), StableHLO inside.
-        arrays: what it is called with, by name: ``params/...``, ``state/...``, ``scaling/...``, ``hyper/...``.
+        arrays: its first argument by name: ``params/...``, ``state/...``, ``scaling/...``, ``hyper/...``.
         example: shape and dtype of one example.
         batch: ``"symbolic"``, or the number of examples that a call takes.
         classes: class names, or None.
@@ -43,14 +44,15 @@ class Exported:
     classes: tuple[str, ...] | None = None
 
     def __call__(self, inputs: Any) -> np.ndarray:
-        """Return the outputs (examples, ...) for inputs (examples, ...); each number of examples compiles once."""
+        """Return the outputs (examples, ...) for inputs (examples, ...); each new number of them compiles."""
         array = to_single("Exported", "inputs", as_numbers("Exported", "inputs", inputs))
         wanted = self.example.shape
+        rows = "examples" if self.batch == SYMBOLIC else self.batch
         fits = array.shape[1:] == wanted and len(array) > 0 and self.batch in (SYMBOLIC, len(array))
         if array.ndim < 1 or not fits:
             raise ShapeError(
                 explain("Exported", "inputs", got=f"of shape {array.shape}",
-                        expected=f"({'examples' if self.batch == SYMBOLIC else self.batch}, *{wanted})",
+                        expected=f"({', '.join(map(str, (rows, *wanted)))})",
                         fix="pass as many examples of the shape that was exported")
             )  # fmt: skip
         if array.dtype != self.example.dtype:
@@ -90,15 +92,15 @@ def export(
         inputs: an array or a `jax.ShapeDtypeStruct` (examples, ...) of the shape and dtype that a call will
             have; None: as in training, which a model that `load` returned does not know.
         batch: ``"symbolic"``, one program for any number of examples, or a number.
-        platforms: for which platforms, such as ``("cpu", "cuda")``; None: the one of this process.
+        platforms: for which of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; None: the one of this process.
 
     Returns:
         The `Exported`, to be called with inputs (examples, ...); it equals ``fitted.predict(inputs)``.
 
     Raises:
         TypeError: not a trained model.
-        ValueError: shape and dtype of the inputs are not known; a batch that is neither; a platform that jax
-            does not know; a network that asks for the number of examples, where that is a symbol.
+        ValueError: shape and dtype of the inputs are not known; a batch that is neither; an unknown
+            platform; a network that asks for the number of examples, where that is a symbol.
         OSError: the file cannot be written.
 
     Example:
@@ -121,6 +123,8 @@ def export(
                     expected="what train.fit or train.load returned", fix="export the whole Fitted")
         )  # fmt: skip
     require("export", fitted.net)
+    for platform in platforms or ():  # jax takes any name, and fails when the program is called
+        _checks.one_of("export", "platforms", platform, PLATFORMS)
     example = _example(fitted, inputs)
     parts = {"params": fitted.params, "state": fitted.state, "scaling": fitted.scaling,
              "hyper": door.hyper(getattr(fitted, "hyper", None))}  # fmt: skip
@@ -161,19 +165,19 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
     except ImportError:
         raise
     except Exception as error:  # jax raises what its parsers raise
-        raise FormatError(f"load_exported: {path} is no {WHAT}, or was written by a jax that this one, "
-                          f"{jax.__version__}, cannot read ({error}). Fix: export the model again") from error  # fmt: skip
+        raise FormatError(f"load_exported: {path} is no {WHAT}, or jax {jax.__version__} cannot read it "
+                          f"({error}). Fix: export the model again") from error  # fmt: skip
 
 
 def _example(fitted: Any, inputs: Any) -> jax.ShapeDtypeStruct:
-    known = getattr(fitted, "example", None)
-    if inputs is None and known is None:
+    known: jax.ShapeDtypeStruct | None = getattr(fitted, "example", None)
+    if inputs is None:
+        if known is not None:
+            return known
         raise ValueError(
-            explain("export", "inputs", got="None", expected="an array of inputs, as the model holds no shape",
+            explain("export", "inputs", got="None", expected="inputs, as it does not know their shape",
                     fix="inputs=jax.ShapeDtypeStruct((1, features), 'float32')")
         )  # fmt: skip
-    if inputs is None:
-        return known
     shape, dtype = np.shape(inputs), getattr(inputs, "dtype", np.asarray(inputs).dtype)
     if len(shape) < 1:
         raise ShapeError(explain("export", "inputs", got=f"of shape {shape}", expected="(examples, ...)",
@@ -192,8 +196,8 @@ def _program(
         outputs = net.apply(held["params"], held["state"], scaled, train=False, hyper=held["hyper"])[0]
         if getattr(outputs, "shape", ())[:1] != x.shape[:1]:
             raise ShapeError(
-                explain("export", "fitted", got=f"a network with outputs {jax.tree.map(jnp.shape, outputs)}",
-                        expected=f"one array of outputs ({x.shape[0]}, ...)", fix="return one output an example")
+                explain("export", "fitted", got=f"of outputs {jax.tree.map(jnp.shape, outputs)}",
+                        expected=f"one array ({x.shape[0]}, ...)", fix="return one output an example")
             )  # fmt: skip
         return outputs
 

@@ -8,7 +8,6 @@ import jax
 import optax
 
 from jaxdl.data import Dataset
-from jaxdl.errors import explain
 from jaxdl.net import Net
 from jaxdl.train import door, session
 from jaxdl.train.fitted import Fitted, Timing
@@ -17,7 +16,7 @@ from jaxdl.train.parts import check_parts
 from jaxdl.train.progress import Reporter
 from jaxdl.train.runner import runner_of
 from jaxdl.train.session import Hook
-from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty, Spec
+from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty
 
 
 def fit(
@@ -88,20 +87,15 @@ def fit(
         3.0
     """
     check_parts(net, loss, optimizer, penalty)
-    spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
+    spec = door.spec(epochs, batch_size, metrics, valid, options)
     hyper = door.hyper(hyper)
-    if metrics and valid is None and not spec.train_metrics:
-        raise ValueError(
-            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
-                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
-        )  # fmt: skip
     arrays = door.arrays(net, data, valid, scaling, hyper)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
     with Reporter(progress, epochs) as reporter:
         begin = time.perf_counter()
-        carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
+        carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
@@ -110,6 +104,7 @@ def fit(
     seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
-    end = runner.result(moment.carry)
+    end = runner.finished(moment.carry)(moment.carry)
     return Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, arrays.scaling,
-                  classes, spec.recorded, end.average, end.stopping, moment.stopped)  # fmt: skip
+                  classes, spec.recorded, end.average, end.stopping, moment.stopped,
+                  jax.ShapeDtypeStruct(arrays.inputs.shape[1:], arrays.inputs.dtype))  # fmt: skip

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxdl.net import Net
 from jaxdl.train.loop import Program, make_program
-from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Spec
+from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 
 PROGRAMS_KEPT = 16
 
@@ -20,19 +20,30 @@ class Runner:
     def __init__(self, program: Program, thorough: Program, spec: Spec) -> None:
         self.program, self.thorough = program, thorough
         self.start = jax.jit(program.start)
-        chooses = spec.early_stopping is not None or spec.average is not None
-        self.result = jax.jit(program.result) if chooses else program.result
+        self.chooses = spec.early_stopping is not None or spec.average is not None
+        self.result = jax.jit(program.result) if self.chooses else program.result
         self.advance = jax.jit(program.advance)
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
-        self.ready: dict[Any, Callable[..., Carry]] = {}
+        self.ready: dict[Any, jax.stages.Compiled] = {}
 
-    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> Callable[..., Carry]:
-        """Return `advance` compiled for these shapes."""
-        leaves, structure = jax.tree.flatten((carry, arrays, hyper))
-        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
+    def started(self, keys: tuple[jax.Array, jax.Array], arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
+        """Return `start` compiled for these shapes: ``(key, order, arrays, hyper) -> Carry``."""
+        return self._compiled(self.start, *keys, arrays, hyper)
+
+    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
+        """Return `advance` compiled for these shapes: ``(carry, stop, arrays, hyper) -> Carry``."""
+        return self._compiled(self.advance, carry, jnp.int32(1), arrays, hyper)
+
+    def finished(self, carry: Carry) -> Callable[[Carry], Result]:
+        """Return `result` compiled for these shapes, where there is anything to compute."""
+        return self._compiled(self.result, carry) if self.chooses else self.program.result
+
+    def _compiled(self, function: Any, *arguments: Any) -> jax.stages.Compiled:
+        leaves, structure = jax.tree.flatten(arguments)
+        shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
         if shapes not in self.ready:
-            self.ready[shapes] = self.advance.lower(carry, jnp.int32(1), arrays, hyper).compile()
+            self.ready[shapes] = function.lower(*arguments).compile()
         return self.ready[shapes]
 
 

@@ -135,7 +135,7 @@ def _json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def named_arrays(op: str, tree: Any) -> dict[str, np.ndarray]:
-    """Return the leaves of a tree as NumPy arrays by name, in their order; raise where a file cannot hold them."""
+    """Return the leaves of a tree as NumPy arrays by name, in their order; raise when no file holds them."""
     named = _trees.named_leaves(tree)
     if "" in named:
         raise DtypeError(
