@@ -20,6 +20,8 @@ from jaxdl.errors import ShapeError, explain
 
 KINDS = ("data_parallel", "fsdp", "members", "alone")
 SPLIT_BATCHES = ("data_parallel", "fsdp")
+# The parts of a `Carry` that have the shapes of parameters.
+SPLIT_PARTS = ("params", "opt_state", "stopping")
 AXIS = "devices"
 # Elements from which a leaf is split: below, one more message costs more than the memory is worth.
 SMALLEST_SPLIT = 4096
@@ -81,11 +83,11 @@ class Plan:
 
     def carry(self, carry: Any) -> Any:
         """Lay out a `Carry`, inside the program: the same at the start and after every chunk."""
-        split = {"params", "opt_state", "stopping"}
-        parts = carry._asdict()
-        return carry._replace(
-            **{name: (self.params if name in split else self.whole)(parts[name]) for name in parts}
-        )
+        laid = {
+            name: self.params(part) if name in SPLIT_PARTS else self.whole(part)
+            for name, part in carry._asdict().items()
+        }
+        return carry._replace(**laid)
 
     def rows(self, count: int) -> int:
         """Return how many examples of at most `count` a batch of the evaluation takes, to be split evenly."""
@@ -118,6 +120,23 @@ class Plan:
         host = jax.tree.map(np.asarray, tree)
         self.same(host)
         return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), host)
+
+    def place_carry(self, carry: Any) -> Any:
+        """Lay out a `Carry` that was read from a file, or left by another number of devices."""
+
+        def put(leaf: Any, spec: PartitionSpec) -> jax.Array:
+            if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+                data = self._put(np.asarray(jax.random.key_data(leaf)), PartitionSpec())
+                return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+            return self._put(np.asarray(leaf), spec)
+
+        if self.mesh is None:
+            return jax.device_put(carry)
+        parts = carry._asdict()
+        for name, part in parts.items():
+            spec = self.spec if name in SPLIT_PARTS else lambda shape: PartitionSpec()
+            parts[name] = jax.tree.map(lambda leaf, spec=spec: put(leaf, spec(jnp.shape(leaf))), part)
+        return carry._replace(**parts)
 
     def place_members(self, tree: Any) -> Any:
         """Split arrays (members, ...) over the devices; keys are taken too.
@@ -163,12 +182,12 @@ class Plan:
             return tree
         return jax.jit(lambda tree: tree, out_shardings=self._sharding(PartitionSpec()))(tree)
 
-    def largest(self, value: float) -> float:
-        """Return the largest of the values that the processes give: what they then all decide by."""
-        if jax.process_count() == 1:
-            return float(value)
-        values = np.full(self.devices, value, np.float32)
-        return float(jnp.max(self.gathered(self._put(values, PartitionSpec(AXIS)))))
+    def largest(self, *values: float) -> tuple[float, ...]:
+        """Return the largest of each value over the processes: what they then all decide by."""
+        if self.mesh is None or jax.process_count() == 1:
+            return tuple(map(float, values))
+        rows = np.tile(np.asarray(values, np.float32), (self.devices, 1))
+        return tuple(np.asarray(self.gathered(self._put(rows, PartitionSpec(AXIS)))).max(0).tolist())
 
     def _put(self, array: np.ndarray, spec: PartitionSpec) -> jax.Array:
         return jax.make_array_from_callback(array.shape, self._sharding(spec), lambda index: array[index])
