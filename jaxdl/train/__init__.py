@@ -1,5 +1,6 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
+from . import shard as shard
 from .fit import fit as fit
 from .fitted import Fitted as Fitted
 from .fitted import Timing as Timing

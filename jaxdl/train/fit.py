@@ -95,11 +95,13 @@ def fit(
             explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
                     expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
         )  # fmt: skip
-    arrays = door.arrays(net, data, valid, scaling, hyper)
+    spec.layout.same((hyper, seed))
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
-    with Reporter(progress, epochs) as reporter:
+    # One of several processes speaks for all.
+    with Reporter(progress if jax.process_index() == 0 else "off", epochs) as reporter:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
         advance = runner.compiled(carry, arrays, hyper)
