@@ -147,9 +147,10 @@ class Plan:
         for leaf in jax.tree.leaves(tree):
             count = jnp.shape(leaf)[0] if jnp.ndim(leaf) else 0
             if count == 0 or count % self.devices:
+                more = -(-max(count, 1) // self.devices) * self.devices
                 raise ShapeError(
                     explain("members", "members", got=count, expected=f"a multiple of {self.devices} devices",
-                            fix=f"{-(-max(count, 1) // self.devices) * self.devices} members, or fewer devices")
+                            fix=f"{more} members, or fewer devices")
                 )  # fmt: skip
         return jax.device_put(tree, self._sharding(PartitionSpec(AXIS)))
 
@@ -160,12 +161,12 @@ class Plan:
         digest = hashlib.sha256()
         for leaf in map(np.asarray, jax.tree.leaves(tree)):
             digest.update(f"{leaf.dtype} {leaf.shape}".encode())
-            digest.update(np.ascontiguousarray(leaf))
+            digest.update(np.ascontiguousarray(leaf).data)
         words = np.frombuffer(digest.digest(), np.uint32)
         rows = self._put(np.tile(words, (self.devices, 1)), PartitionSpec(AXIS))
         found = np.asarray(self.gathered(rows))
         if (found != found[0]).any():
-            owners = [device.process_index for device in rows.sharding.mesh.devices.flat]
+            owners = [device.process_index for device in self.mesh.devices.flat]
             other = sorted({owner for owner, row in zip(owners, found) if (row != found[0]).any()})
             raise ValueError(
                 explain("fit", "data", got=f"other in process {other} than in process {owners[0]}",

@@ -30,8 +30,10 @@ PLANS = {
 
 
 def widest(a: Any, b: Any) -> float:
-    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    return max(float(np.max(np.abs(np.asarray(x) - np.asarray(y)))) for x, y in pairs)
+    """Return the largest difference of two trees, relative where the values exceed 1."""
+    pairs = [(np.asarray(x), np.asarray(y)) for x, y in
+             zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)]  # fmt: skip
+    return max(float(np.max(np.abs(x - y) / np.maximum(1, np.abs(x)))) for x, y in pairs)
 
 
 def fit(plan: shard.Plan | None) -> tuple[train.Fitted, str, list[int]]:
@@ -41,14 +43,17 @@ def fit(plan: shard.Plan | None) -> tuple[train.Fitted, str, list[int]]:
     def note(moment: train.Moment) -> None:
         stops.append(moment.epoch)
 
-    fitted = train.fit(NET, (X[:192], Y[:192]), valid=(X[192:], Y[192:]), loss=LOSS, optimizer=adam, epochs=EPOCHS,
-                       batch_size=BATCH, hyper=HYPER, progress="off", callbacks=[note], shard=plan)  # fmt: skip
+    fitted = train.fit(NET, (X[:192], Y[:192]), valid=(X[192:], Y[192:]), loss=LOSS, optimizer=adam,
+                       epochs=EPOCHS, batch_size=BATCH, hyper=HYPER, progress="off", callbacks=[note],
+                       shard=plan)  # fmt: skip
     (advance,) = runner_of(NET, LOSS, adam, train.Spec(EPOCHS, BATCH, shard=plan), None).ready.values()
     return fitted, advance.as_text(), stops
 
 
 def compared(one: train.Fitted, other: train.Fitted) -> dict[str, float]:
-    found = {name: widest(getattr(one, name), getattr(other, name)) for name in ("params", "state", "opt_state")}
+    found = {
+        name: widest(getattr(one, name), getattr(other, name)) for name in ("params", "state", "opt_state")
+    }
     return found | {"history": widest(dict(one.history), dict(other.history))}
 
 
@@ -93,7 +98,9 @@ def members() -> dict[str, Any]:
     line = net.functional(lambda rngs: layers.Linear(FEATURES, CLASSES, rngs=rngs))
     spec = train.Spec(2, BATCH)
     many = jax.jit(
-        jax.vmap(train.make_train(line, LOSS, lambda hyper: optim.sgd(hyper["rate"]), spec), (0, None, None, 0))
+        jax.vmap(
+            train.make_train(line, LOSS, lambda hyper: optim.sgd(hyper["rate"]), spec), (0, None, None, 0)
+        )
     )
     keys, rates = jax.random.split(jax.random.key(0), 16), {"rate": jnp.linspace(0.01, 0.2, 16)}
     order, data, plan = jax.random.key(1), train.Arrays(X[:192], Y[:192]), shard.members()

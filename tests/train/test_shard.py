@@ -19,6 +19,7 @@ from jaxdl.train import shard
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT, ROOT / "tests", ROOT / "tests/train")
 KERNELS = [[12, 32], [32, 4]]
+PARAMETERS = 12 * 32 + 2 * 32 + 32 * 4 + 4
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def found() -> dict[str, Any]:
 def test_eight_devices_train_what_one_trains(found: dict[str, Any], plan: str) -> None:
     differences = found["differences"][plan]
     assert max(differences.values()) < 1e-5
-    assert differences["state"] < 2e-6
+    assert differences["state"] < 1e-6
 
 
 def test_statistics_of_batch_norm_are_those_of_the_whole_batch(found: dict[str, Any]) -> None:
@@ -68,14 +69,14 @@ def test_fsdp_splits_parameters_and_optimizer_state(found: dict[str, Any]) -> No
 
 def test_data_parallel_sends_gradients_and_statistics_only(found: dict[str, Any]) -> None:
     assert found["sent"]["one"] == []
-    sent = found["sent"]["data_parallel"]
-    assert {kind for kind, _ in sent} == {"all-reduce"}
-    everything = [shape for _, shapes in sent for shape in shapes]
-    assert max(map(math.prod, everything)) == 12 * 32
-    matrices = sorted(shape for shape in everything if len(shape) == 2)
-    assert [sorted(shape) for shape in matrices] == [[4, 32], [12, 32]]
-    # Mean and variance forward, two sums backward, scale and bias of the norm.
-    assert everything.count([32]) == 5 or everything.count([32]) == 6
+    *training, validation = found["sent"]["data_parallel"]
+    assert {kind for kind, _ in (*training, validation)} == {"all-reduce"}
+    # Mean and variance of batch norm forward; backward what flows through them, with its scale and bias.
+    *statistics, gradients = [shapes for _, shapes in training]
+    assert [sum(map(math.prod, shapes)) for shapes in statistics] == [32, 32, 64, 32]
+    # The gradients of two kernels and of two biases, the cost and the loss: one message.
+    assert sum(map(math.prod, gradients)) == PARAMETERS - 32 + 2
+    assert validation == ["all-reduce", [[]]]
 
 
 def test_fsdp_gathers_each_split_parameter_once_a_step(found: dict[str, Any]) -> None:
@@ -83,7 +84,9 @@ def test_fsdp_gathers_each_split_parameter_once_a_step(found: dict[str, Any]) ->
     gathered = sorted(shape for kind, shapes in sent if kind == "all-gather" for shape in shapes)
     # Once in training and once in validation.
     assert gathered == sorted(KERNELS * 2)
-    assert {kind for kind, _ in sent} <= {"all-gather", "all-reduce", "reduce-scatter"}
+    others = [item for item in sent if item[0] != "all-gather"]
+    # On CPU, XLA sums whole gradients and cuts them: there is no reduce-scatter.
+    assert others == found["sent"]["data_parallel"]
 
 
 def test_members_of_a_sweep_send_nothing(found: dict[str, Any]) -> None:
