@@ -89,11 +89,13 @@ def fit(
     check_parts(net, loss, optimizer, penalty)
     spec = door.spec(epochs, batch_size, metrics, valid, options)
     hyper = door.hyper(hyper)
-    arrays = door.arrays(net, data, valid, scaling, hyper)
+    spec.layout.same((hyper, seed))
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
-    with Reporter(progress, epochs) as reporter:
+    # One of several processes speaks for all.
+    with Reporter(progress if jax.process_index() == 0 else "off", epochs) as reporter:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))
         advance = runner.compiled(carry, arrays, hyper)

@@ -18,7 +18,7 @@ from jaxdl.train.progress import Reporter
 from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Spec
 
 CHUNK_SECONDS = 0.1
-EARLY = "early stopping"
+EARLY, ELSEWHERE = "early stopping", "stopped in another process"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +78,10 @@ def run(
         moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, _early(carry))
         reporter.epoch(moment.epoch, moment.history, speed)
         moment = _called(hooks, moment)
+        # All processes go on alike: with the chunk of the slowest one, or not when one of them stops.
+        seconds, ends = spec.layout.largest(seconds, moment.stopped is not None)
+        if ends and moment.stopped is None:
+            moment = dataclasses.replace(moment, stopped=ELSEWHERE)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
     return moment
 
