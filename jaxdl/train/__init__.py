@@ -1,5 +1,6 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
+from . import log as log
 from .fit import Fitted as Fitted
 from .fit import Timing as Timing
 from .fit import fit as fit
