@@ -72,8 +72,12 @@ class Ahead(Iterator[T]):
         self.thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def stop(self) -> None:
+        """Ask the thread to end, without waiting for it."""
         self._stop.set()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
         self.thread.join(LEAVE_SECONDS)
         if self.thread.is_alive():
             warnings.warn("prefetch: the source of batches has not returned; its thread is left behind",

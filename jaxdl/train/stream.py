@@ -25,6 +25,7 @@ class Batch(NamedTuple):
         inputs: (batch, ...).
         targets: (batch, ...).
         final: whether it is the last batch of its epoch.
+        length: batches of a whole epoch, where that is known.
         state: what `Stream.seek` takes to go on after it; None where the source cannot be sought.
     """
 
@@ -33,6 +34,7 @@ class Batch(NamedTuple):
     inputs: np.ndarray
     targets: np.ndarray
     final: bool
+    length: int | None
     state: dict[str, Any] | None
 
 
@@ -87,7 +89,7 @@ class Stream:
         self.steps = None if steps is None else _checks.positive_integer("Stream", "steps", steps)
         self.prefetch = _checks.positive_integer("Stream", "prefetch", prefetch)
         self.drop_remainder, self.dropped = drop_remainder, 0
-        self._start: tuple[int, int, Any] = (0, 0, None)
+        self._start: tuple[int, int, int | None, Any] = (0, 0, None, None)
 
     @property
     def seekable(self) -> bool:
@@ -125,7 +127,8 @@ class Stream:
                 explain("Stream.seek", "state", got=f"of epoch {state['epoch']}, step {state['step']}",
                         expected=f"that of epoch {epoch}, step {step}", fix="take both from the same record")
             )  # fmt: skip
-        self._start = (epoch, step, None if state is None else _decoded(state["iterator"]))
+        found = state or {"length": None, "iterator": None}
+        self._start = (epoch, step, found["length"], _decoded(found["iterator"]))
 
     def read(self, epochs: int) -> Iterator[Batch]:
         """Yield the checked batches of a run up to `epochs`, from where `seek` put it.
@@ -138,9 +141,8 @@ class Stream:
                 its number, counted from 0 in its epoch, and the epoch, counted from 1.
             ValueError: no batch, or an epoch of another length than it should have.
         """
-        epoch, step, state = self._start
-        self._start = (0, 0, None)
-        reading = _Reading(self, epoch, step)
+        (epoch, step, length, state), self._start = self._start, (0, 0, None, None)
+        reading = _Reading(self, epoch, step, length)
         reading.open(state)
         while reading.epoch < epochs:
             yield from reading.one_epoch()
@@ -149,10 +151,10 @@ class Stream:
 class _Reading:
     """One run over a stream: the open pass, where it stands, and what all batches must be like."""
 
-    def __init__(self, stream: Stream, epoch: int, step: int) -> None:
+    def __init__(self, stream: Stream, epoch: int, step: int, length: int | None) -> None:
         self.stream, self.epoch, self.step = stream, epoch, step
         self.items: Any = None
-        self.length = stream.length
+        self.length = length or stream.length
         self.like: tuple[np.ndarray, np.ndarray] | None = None
         self.tells, self.short = False, False
 
@@ -173,7 +175,7 @@ class _Reading:
             if following is END:
                 self._end_epoch()
                 state = self._state(0)
-            yield Batch(*place, *pair, following is END, state)
+            yield Batch(*place, *pair, following is END, self.length, state)
             pair = following
 
     def _end_epoch(self) -> None:
@@ -218,7 +220,7 @@ class _Reading:
         inner = None
         if self.items is not None and not self.stream.source.counted:
             inner = _encoded(self.items.get_state())
-        return {"epoch": self.epoch, "step": step, "iterator": inner}
+        return {"epoch": self.epoch, "step": step, "length": self.length, "iterator": inner}
 
     def _checked(self, raw: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return a pair of arrays like those of the first batch; the length may be less."""
@@ -229,7 +231,9 @@ class _Reading:
                         fix="yield (inputs, targets), arrays with the examples of the batch first")
             )  # fmt: skip
         arrays = [as_numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(raw)]
-        inputs, targets = (to_single("fit", f"{name}[{i}]", array) for i, array in enumerate(arrays))
+        singles = [to_single("fit", f"{name}[{i}]", array) for i, array in enumerate(arrays)]
+        # Copied, since a loader may fill the same arrays again for the next batch.
+        inputs, targets = (a.copy() if a is b else a for a, b in zip(singles, arrays))
         if inputs.ndim < 2 or targets.ndim < 1 or len(inputs) != len(targets) or len(inputs) == 0:
             raise ShapeError(
                 explain("fit", name, got=f"inputs {inputs.shape} and targets {targets.shape}",
