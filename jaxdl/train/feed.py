@@ -91,8 +91,7 @@ class Feed:
         held: list[Batch] = []
         for batch in itertools.chain([first], batches):
             if self._classes is not None:
-                name = f"data, batch {batch.step} (epoch {batch.epoch + 1}), targets"
-                check_labels(batch.targets, self._classes, op="fit", argument=name)
+                check_labels(batch.targets, self._classes, op="fit", argument=f"{batch.name}, targets")
             held.append(batch)
             if batch.final or len(held) >= min(self.fill, self.capacity):
                 yield self._segment(held)

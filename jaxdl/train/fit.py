@@ -18,16 +18,18 @@ from jaxdl.train.progress import Reporter
 from jaxdl.train.runner import runner_of
 from jaxdl.train.session import Hook
 from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty, Spec
+from jaxdl.train.stream import Stream
+from jaxdl.train.streamed import fit_stream
 
 
 def fit(
     net: Net,
-    data: Dataset | tuple[Any, Any],
+    data: Dataset | Stream | tuple[Any, Any],
     *,
     loss: Loss,
     optimizer: Optimizer | optax.GradientTransformation,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
     hyper: Hyper | None = None,
     valid: Dataset | tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
@@ -50,11 +52,14 @@ def fit(
 
     Args:
         net: the network.
-        data: a `Dataset`, or (inputs, targets), arrays with examples first. Checked once, at the door.
+        data: a `Dataset`, or (inputs, targets), arrays with examples first, checked once, at the door; or a
+            `Stream` of batches, for data larger than the device, checked batch by batch. The steps are the
+            same: a stream of the batches of `batch_order` trains the same network.
         loss: ``loss(outputs, targets) -> (batch, ...)``, such as `losses.softmax_cross_entropy`.
         optimizer: ``optimizer(hyper) -> optax transformation``, or a transformation.
         epochs: passes over the examples.
-        batch_size: examples a step; the remainder of an epoch that fills no batch is left out of it.
+        batch_size: examples a step; the remainder of an epoch that fills no batch is left out of it. Not
+            needed for a `Stream`, whose first batch says it.
         hyper: scalars by name, traced: learning rate, dropout rate, penalty.
         valid: validation examples, measured after every epoch; never trained on.
         metrics: functions by name, ``metric(outputs, targets)`` one value per example.
@@ -88,13 +93,18 @@ def fit(
         3.0
     """
     check_parts(net, loss, optimizer, penalty)
-    spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
     hyper = door.hyper(hyper)
-    if metrics and valid is None and not spec.train_metrics:
+    if metrics and valid is None and not options.get("train_metrics"):
         raise ValueError(
             explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
                     expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
         )  # fmt: skip
+    options["metrics"] = tuple((metrics or {}).items())
+    if isinstance(data, Stream):
+        return fit_stream(net, data, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
+                          hyper=hyper, valid=valid, penalty=penalty, scaling=scaling, seed=seed,
+                          progress=progress, callbacks=callbacks, options=options)  # fmt: skip
+    spec = Spec(epochs, batch_size, **options)  # type: ignore[arg-type]
     arrays = door.arrays(net, data, valid, scaling, hyper)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
@@ -107,7 +117,7 @@ def fit(
         reporter.compiled(compile_s)
         first = int(carry.epoch)
         moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks)
-    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
+    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), spec.batch_size) * spec.batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
     end = runner.result(moment.carry)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -33,6 +33,9 @@ class Moment:
         seconds: run time so far, compilation apart.
         examples_per_second: speed of the last chunk.
         stopped: why the run ends here, or None while it goes on.
+        cursor: steps of the epoch that has begun; always 0 in memory, where chunks are whole epochs.
+        source_state: what `Stream.seek` takes to go on here; None in memory, and for a stream that cannot be
+            sought.
     """
 
     epoch: int
@@ -42,6 +45,8 @@ class Moment:
     seconds: float
     examples_per_second: float
     stopped: str | None = None
+    cursor: int = 0
+    source_state: Mapping[str, Any] | None = None
 
 
 Hook = Callable[[Moment], str | None]
@@ -64,7 +69,7 @@ def run(
     """
     steps = steps_per_epoch(examples_of(arrays), spec.batch_size)
     chunk, total = 1, 0.0
-    moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, _early(carry))
+    moment = beginning(carry, spec)
     while moment.epoch < spec.epochs and moment.stopped is None:
         stop = min(moment.epoch + chunk, spec.epochs)
         begin = time.perf_counter()
@@ -72,14 +77,20 @@ def run(
         seconds = time.perf_counter() - begin
         if int(after.health.word):
             found = replay(carry, jnp.int32(stop), arrays, hyper).health
-            _raise_diverged(found if int(found.word) else after.health, carry, steps, hyper)
+            found = found if int(found.word) else after.health
+            raise_diverged(found, carry, int(found.step) // steps, hyper)
         carry, total, done = after, total + seconds, int(after.epoch) - moment.epoch
         speed = done * steps * spec.batch_size / seconds
-        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, _early(carry))
+        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry))
         reporter.epoch(moment.epoch, moment.history, speed)
-        moment = _called(hooks, moment)
+        moment = called(hooks, moment)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
     return moment
+
+
+def beginning(carry: Carry, spec: Spec) -> Moment:
+    """Return the moment before anything was run."""
+    return Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, early(carry))
 
 
 def history_of(carry: Carry) -> History:
@@ -87,11 +98,13 @@ def history_of(carry: Carry) -> History:
     return History({name: np.asarray(values)[: int(carry.epoch)] for name, values in carry.history.items()})
 
 
-def _early(carry: Carry) -> str | None:
+def early(carry: Carry) -> str | None:
+    """Say that early stopping has ended a run, or return None."""
     return EARLY if carry.stopping is not None and bool(carry.stopping.stopped) else None
 
 
-def _called(hooks: Sequence[Hook], moment: Moment) -> Moment:
+def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
+    """Call the hooks in turn; return the moment with the first reason to stop."""
     for hook in hooks:
         reason: Any = hook(moment)
         if not isinstance(reason, str | None):
@@ -104,9 +117,10 @@ def _called(hooks: Sequence[Hook], moment: Moment) -> Moment:
     return moment
 
 
-def _raise_diverged(found: Health, before: Carry, steps: int, hyper: Hyper) -> None:
+def raise_diverged(found: Health, before: Carry, epoch: int, hyper: Hyper) -> None:
+    """Raise `DivergenceError` for what was found in an epoch, with the state before its chunk."""
     step, word = int(found.step), int(found.word)
-    cause, epoch = health.cause(word), step // steps
+    cause = health.cause(word)
     values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
     raise DivergenceError(
         f"fit: the run diverged at step {step} (epoch {epoch + 1}): {health.SENTENCES[cause]}"

@@ -37,6 +37,16 @@ class Batch(NamedTuple):
     length: int | None
     state: dict[str, Any] | None
 
+    @property
+    def name(self) -> str:
+        """What an error calls it: steps are counted from 0 and epochs from 1, as in `DivergenceError`."""
+        return named(self.epoch, self.step)
+
+
+def named(epoch: int, step: int) -> str:
+    """Return what an error calls a batch."""
+    return f"data, batch {step} (epoch {epoch + 1})"
+
 
 class Stream:
     """Batches from outside of the device, for `fit` in the place of arrays.
@@ -224,7 +234,7 @@ class _Reading:
 
     def _checked(self, raw: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return a pair of arrays like those of the first batch; the length may be less."""
-        name = self._name()
+        name = named(self.epoch, self.step)
         if not isinstance(raw, tuple | list) or len(raw) != 2:
             raise DtypeError(
                 explain("fit", name, got=f"a {type(raw).__name__}", expected="a pair (inputs, targets)",
@@ -250,16 +260,13 @@ class _Reading:
                                "batch; drop_last=True in a DataLoader")  # fmt: skip
         return inputs, targets
 
-    def _name(self) -> str:
-        return f"data, batch {self.step} (epoch {self.epoch + 1})"
-
     def _unlike(self, pair: tuple[np.ndarray, np.ndarray], where: str, fix: str) -> ShapeError:
         got, like = (
             " and ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
             for arrays in (pair, self.like or ())
         )
         return ShapeError(
-            explain("fit", self._name(), got=" ".join(filter(None, (got, where))),
+            explain("fit", named(self.epoch, self.step), got=" ".join(filter(None, (got, where))),
                     expected=f"{like}, as the first batch", fix=fix)
         )  # fmt: skip
 
