@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import lax
 from jax.extend import core
 
 import jaxdl
@@ -41,11 +42,13 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class _Note:
-    """One operation as it was traced: where it stands, and what made its operands."""
+    """One operation as it was traced: where it stands, what made its operands, what a scan holds inside."""
 
     operation: str
-    frames: tuple[Any, ...]
-    makers: frozenset[int]
+    frames: tuple[Any, ...] = ()
+    makers: frozenset[int] = frozenset()
+    inside: tuple["_Note", ...] = ()
+    ends: tuple[int, ...] = ()
 
 
 def first_nonfinite(function: Callable[..., Any], *arguments: Any) -> Origin | None:
@@ -53,8 +56,8 @@ def first_nonfinite(function: Callable[..., Any], *arguments: Any) -> Origin | N
 
     One call compiles the function once more, with a flag beside every operation. From an output that is not
     finite the flags are followed back to operations all of whose operands were finite; what is guarded by
-    `jnp.where`, and so reaches no output, is never named. Inside `scan`, `while` and `cond` nothing is
-    flagged: the loop itself is named.
+    `jnp.where`, and so reaches no output, is never named. Inside `while` and `cond` nothing is flagged: the
+    loop itself is named. In a `scan` the first bad round is followed back.
 
     Args:
         function: a pure function of arrays.
@@ -68,25 +71,29 @@ def first_nonfinite(function: Callable[..., Any], *arguments: Any) -> Origin | N
         >>> origin.operation
         'log'
     """
-    traced = jax.make_jaxpr(function)(*arguments)
+    return examine(function, *arguments)[1]
+
+
+def examine(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Origin | None]:
+    """Return what a function returns, and its `first_nonfinite`."""
+    traced, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
     paths = jax.tree_util.tree_flatten_with_path(arguments)[0]
     names = [f"argument {jax.tree_util.keystr(path)}" for path, _ in paths]
     notes: list[_Note] = []
-    outs: list[int] = []
+    makers: list[int] = []
 
-    def flagged(*leaves: Any) -> tuple[list[jax.Array], list[jax.Array]]:
-        notes[:] = [_Note(name, (), frozenset()) for name in names]
-        flags = [_bad([leaf]) for leaf in leaves]
+    def flagged(*leaves: Any) -> tuple[list[Any], list[Any], list[jax.Array]]:
+        notes[:] = [_Note(name) for name in names]
+        flags: list[Any] = [_bad([leaf]) for leaf in leaves]
         found = _run(traced.jaxpr, traced.consts, list(zip(leaves, range(len(leaves)))), notes, flags)
-        outs[:] = [maker for _, maker in found]
-        return flags, [_bad([value]) for value, _ in found]
+        makers[:] = [maker for _, maker in found]
+        values = [value for value, _ in found]
+        return values, flags, [_bad([value]) for value in values]
 
-    flags, bad = jax.jit(flagged)(*(leaf for _, leaf in paths))
-    roots = _roots(notes, np.array(flags, bool), [maker for maker, wrong in zip(outs, bad) if wrong])
-    if not roots:
-        return None
-    note = notes[min(roots)]
-    return Origin(line(note.frames), note.operation)
+    values, flags, bad = jax.jit(flagged)(*(leaf for _, leaf in paths))
+    note = _root(notes, flags, [maker for maker, wrong in zip(makers, bad) if wrong])
+    outputs = jax.tree.unflatten(jax.tree.structure(shape), values)
+    return outputs, None if note is None else Origin(line(note.frames), note.operation)
 
 
 def _bad(values: Sequence[Any]) -> jax.Array:
@@ -96,7 +103,7 @@ def _bad(values: Sequence[Any]) -> jax.Array:
 
 
 def _run(
-    jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], notes: list[_Note], flags: list[jax.Array]
+    jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], notes: list[_Note], flags: list[Any]
 ) -> list[tuple[Any, int]]:
     """Evaluate a jaxpr on pairs (value, number of the note that made it); append notes and flags."""
     held: dict[Any, tuple[Any, int]] = dict(zip(jaxpr.constvars, [(const, CONSTANT) for const in consts]))
@@ -109,50 +116,99 @@ def _run(
         operands = [read(variable) for variable in equation.invars]
         inner = _inner(equation)
         if inner is not None:
-            results = _run(inner.jaxpr, inner.consts, operands, notes, flags)
+            results = _run(*inner, operands, notes, flags)
         else:
             results = _apply(equation, operands, notes, flags)
         held |= dict(zip(equation.outvars, results))
     return [read(variable) for variable in jaxpr.outvars]
 
 
-def _inner(equation: Any) -> Any:
-    """Return the closed jaxpr that an equation only calls, or None."""
+def _inner(equation: Any) -> tuple[Any, Sequence[Any]] | None:
+    """Return the jaxpr that an equation only calls, and its constants, or None."""
     if equation.primitive.name not in CALLS:
         return None
-    found = next((equation.params[n] for n in ("jaxpr", "call_jaxpr", "fun_jaxpr") if n in equation.params), None)
-    return core.ClosedJaxpr(found, ()) if isinstance(found, core.Jaxpr) else found
+    names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+    return next((_opened(equation.params[name]) for name in names if name in equation.params), None)
 
 
-def _apply(equation: Any, operands: Any, notes: list[_Note], flags: list[jax.Array]) -> Any:
-    parameters = equation.primitive.get_bind_params(equation.params)
-    results = equation.primitive.bind(*(value for value, _ in operands), **parameters)
-    results = results if equation.primitive.multiple_results else [results]
+def _opened(jaxpr: Any) -> tuple[Any, Sequence[Any]]:
+    """Return a jaxpr and its constants, whether it was closed or not."""
+    return getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
+
+
+def _apply(equation: Any, operands: Any, notes: list[_Note], flags: list[Any]) -> Any:
     makers = frozenset(maker for _, maker in operands if maker != CONSTANT)
+    name, values = equation.primitive.name, [value for value, _ in operands]
+    inside: list[_Note] = []
+    ends: list[int] = []
+    rounds: Any = None
+    if name == "scan" and makers:
+        results, rounds = _scan(equation, values, inside, ends)
+    else:
+        parameters = equation.primitive.get_bind_params(equation.params)
+        results = equation.primitive.bind(*values, **parameters)
+        results = results if equation.primitive.multiple_results else [results]
     if operands and not makers:
         return [(value, CONSTANT) for value in results]
     flag = _bad(results)
-    if equation.primitive.name == "select_n":
+    if name == "select_n":
         # A constant that is infinite is meant, as in a mask: nobody is led to it.
         flag &= ~_bad([value for value, maker in operands if maker == CONSTANT])
     trace = equation.source_info.traceback
-    notes.append(_Note(equation.primitive.name, tuple(trace.frames) if trace else (), makers))
-    flags.append(flag)
+    notes.append(_Note(name, tuple(trace.frames) if trace else (), makers, tuple(inside), tuple(ends)))
+    flags.append(flag if rounds is None else (flag, rounds))
     return [(value, len(notes) - 1) for value in results]
 
 
-def _roots(notes: list[_Note], flags: np.ndarray, begin: Sequence[int]) -> set[int]:
-    """Follow operations with bad results back to those without a bad operand."""
-    waiting = {number for number in begin if number != CONSTANT and flags[number]}
+def _scan(equation: Any, values: Any, notes: list[_Note], ends: list[int]) -> tuple[list[Any], Any]:
+    """Run a scan with the flags of its body beside its results, (rounds, operations) each."""
+    body, constants = _opened(equation.params["jaxpr"])
+    # What is scanned over, and what is stacked, has one axis more outside of the body.
+    carried = sum(a.aval.ndim == b.aval.ndim for a, b in zip(equation.outvars, body.outvars))
+    first = sum(a.aval.ndim == b.aval.ndim for a, b in zip(equation.invars, body.invars))
+    split = first - carried
+    consts = values[:split]
+
+    def one(carry: Any, xs: Any) -> Any:
+        operands = [*consts, *carry, *xs]
+        notes[:] = [_Note("scan") for _ in operands]
+        flags: list[Any] = [_bad([operand]) for operand in operands]
+        found = _run(body, constants, list(zip(operands, range(len(operands)))), notes, flags)
+        ends[:] = [maker for _, maker in found]
+        results = [value for value, _ in found]
+        return results[:carried], (results[carried:], flags, [_bad([r]) for r in results])
+
+    backwards = equation.params["reverse"]
+    carry, (ys, flags, bad) = lax.scan(one, values[split:first], values[first:], reverse=backwards,
+                                       length=equation.params["length"])  # fmt: skip
+    order = -1 if backwards else 1
+    return [*carry, *ys], jax.tree.map(lambda flag: flag[::order], (flags, bad))
+
+
+def _root(notes: Sequence[_Note], flags: Sequence[Any], begin: Sequence[int]) -> _Note | None:
+    """Follow operations with bad results back to the first one without a bad operand."""
+    bad = [bool(flag[0] if isinstance(flag, tuple) else flag) for flag in flags]
+    waiting = {number for number in begin if number != CONSTANT and bad[number]}
     seen, roots = set(waiting), set()
     while waiting:
         number = waiting.pop()
-        before = {maker for maker in notes[number].makers if flags[maker]}
+        before = {maker for maker in notes[number].makers if bad[maker]}
         if not before:
             roots.add(number)
         waiting |= before - seen
         seen |= before
-    return roots
+    if not roots:
+        return None
+    note, flag = notes[min(roots)], flags[min(roots)]
+    return (_inside(note, *flag[1]) if isinstance(flag, tuple) else None) or note
+
+
+def _inside(note: _Note, flags: Any, bad: Any) -> _Note | None:
+    """Follow a scan back from the first round in which a result is bad."""
+    wrong = np.array(bad, bool)
+    number = int(np.argmax(wrong.any(axis=0)))
+    begin = [maker for maker, flag in zip(note.ends, wrong[:, number]) if flag]
+    return _root(note.inside, jax.tree.map(lambda flag: flag[number], flags), begin)
 
 
 def line(frames: Sequence[Any]) -> str:
