@@ -22,7 +22,7 @@ class Segment(NamedTuple):
     Attributes:
         epoch: number of the epoch, counted from 0.
         first: number of the first batch in its epoch.
-        count: batches that are there; what is behind them is not trained on.
+        steps: batches that are there; what is behind them is not trained on.
         length: batches of a whole epoch, where that is known.
         inputs: (capacity, batch, ...).
         targets: (capacity, batch, ...).
@@ -32,7 +32,7 @@ class Segment(NamedTuple):
 
     epoch: int
     first: int
-    count: int
+    steps: int
     length: int | None
     inputs: Any
     targets: Any
@@ -107,4 +107,6 @@ class Feed:
             for slot, batch in zip(stacked, batches):
                 slot[...] = getattr(batch, kind)
             arrays.append(jax.device_put(stacked, self._device))
-        return Segment(first.epoch, first.step, len(batches), last.length, *arrays, last.final, last.state)
+        inputs, targets = arrays
+        return Segment(first.epoch, first.step, len(batches), last.length, inputs, targets, last.final,
+                       last.state)  # fmt: skip

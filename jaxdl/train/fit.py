@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -47,7 +48,8 @@ def fit(
     optimizer, shapes and static options: pass the same functions again, with other values of `hyper`,
     and nothing is compiled. The state at the start of a chunk is kept until the chunk is found healthy,
     which costs the memory of one more state. A chunk that diverged is run again with every gradient read,
-    so that the error names the exact step. The examples are held once on the device, and once more, shuffled,
+    and its first bad step once more with every operation watched, so that the error names the exact step, the
+    line of code, and the norms by layer. The examples are held once on the device, and once more, shuffled,
     while an epoch runs, when they take up to 4 MiB (256 MiB as bytes, or in small batches).
 
     Args:
@@ -116,7 +118,8 @@ def fit(
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
         first = int(carry.epoch)
-        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks)
+        report = partial(runner.report, data=arrays, hyper=hyper)
+        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks, report)
     seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), spec.batch_size) * spec.batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None

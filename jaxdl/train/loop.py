@@ -127,7 +127,11 @@ def make_program(
         >>> int(carry.epoch), int(carry.health.step)
         (9, -1)
     """
-    run = make_run(net, loss, optimizer, spec, penalty=penalty, thorough=thorough)
+    return program_of(make_run(net, loss, optimizer, spec, penalty=penalty, thorough=thorough))
+
+
+def program_of(run: Run) -> Program:
+    """Return the pieces of a run."""
     return Program(run.start, run.advance, run.epoch, run.step, run.check, run.result)
 
 

@@ -17,13 +17,20 @@ from jax.extend import core
 import jaxdl
 
 # Primitives that only call what they hold: followed to the inside.
-CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call")
+CALLS = (
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "checkpoint",
+    "remat2",
+    "custom_jvp_call",
+    "custom_vjp_call",
+)
 CONSTANT = -1  # in the place of the number of a note, for what no argument enters
 OURS = Path(jaxdl.__file__).parent
-LIBRARIES = tuple(str(Path(module.__file__).parent) for module in (jax, flax, optax)) + (
-    sysconfig.get_path("stdlib"),
-)
-SITE = sysconfig.get_path("purelib")
+LIBRARIES = tuple(str(Path(str(module.__file__)).parent) for module in (jax, flax, optax))
+SITE, PYTHON = sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,8 +244,7 @@ def _own(frames: Sequence[Any]) -> Iterator[Any]:
     """Yield frames outside of the libraries, up to the trainer, which calls every loss and every network."""
     first = True
     for frame in frames:
-        inside = any(frame.file_name.startswith(folder) for folder in LIBRARIES)
-        if inside and not (frame.file_name.startswith(SITE) and not _library(frame.file_name)):
+        if _library(frame.file_name):
             continue
         if OURS / "train" in Path(frame.file_name).parents:
             if first:
@@ -249,7 +255,9 @@ def _own(frames: Sequence[Any]) -> Iterator[Any]:
 
 
 def _library(file: str) -> bool:
-    return any(file.startswith(folder) for folder in LIBRARIES[:-1])
+    """Tell whether a file is of jax, flax, optax or Python itself; in other packages there may be networks."""
+    python = file.startswith(PYTHON) and not file.startswith(SITE)
+    return python or file.startswith(LIBRARIES)
 
 
 def _word(frame: Any) -> str:

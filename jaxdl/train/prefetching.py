@@ -1,4 +1,4 @@
-"""What is needed next is made in a background thread: a bounded queue, errors handed on, a thread that ends."""
+"""What is needed next is made in a background thread: a bounded queue, and errors handed on."""
 
 import queue
 import threading
@@ -95,7 +95,7 @@ class Ahead(Iterator[T]):
         raise StopIteration
 
     def _run(self) -> None:
-        items = None
+        items: Any = None
         try:
             items = self._items()
             for item in items:

@@ -86,9 +86,9 @@ class Run:
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Train for step `index` of epoch ``carry.epoch`` alone; return the carry and what was recorded."""
         hyper = strong(hyper)
-        fetch, xs = fetcher(data, self._indices(carry, carry.epoch, data), self.spec.shard)
+        fetch, xs = fetcher(data, self.indices(carry, carry.epoch, data), self.spec.shard)
         item = (index, jax.tree.map(lambda leaf: leaf[index], xs))
-        learner, ys = self._body(carry, carry.epoch, data, hyper, fetch)(learner_of(carry), item)
+        learner, ys = self.body(carry, carry.epoch, data, hyper, fetch)(learner_of(carry), item)
         params, state, opt_state = learner
         return carry._replace(params=params, state=state, opt_state=opt_state), ys
 
@@ -116,11 +116,12 @@ class Run:
     def _measured(self, carry: Carry) -> Tree:
         return carry.params if self.spec.average is None else self._kept(carry)[2]  # type: ignore[return-value]
 
-    def _indices(self, carry: Carry, number: jax.Array, data: Arrays) -> jax.Array:
+    def indices(self, carry: Carry, number: jax.Array, data: Arrays) -> jax.Array:
+        """Return which examples each step of an epoch sees, (steps, batch)."""
         return batch_order(carry.order, number, examples=examples_of(data), batch_size=self.spec.batch_size,
                            shuffle=self.spec.shuffle)  # fmt: skip
 
-    def _body(
+    def body(
         self, carry: Carry, number: jax.Array, data: Arrays, hyper: Hyper, fetch: Callable[[Any], Any]
     ) -> Callable[..., Any]:
         """Return the body of the scan: ``(learner, (index, xs)) -> learner, recorded``."""
@@ -140,10 +141,10 @@ class Run:
         self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Scan over the steps of one epoch; return the carry and what is recorded, by name."""
-        indices = self._indices(carry, number, data)
+        indices = self.indices(carry, number, data)
         fetch, xs = fetcher(data, indices, self.spec.shard)
         items = (jnp.arange(len(indices), dtype=jnp.int32), xs)
-        learner, ys = lax.scan(self._body(carry, number, data, hyper, fetch), learner_of(carry), items)
+        learner, ys = lax.scan(self.body(carry, number, data, hyper, fetch), learner_of(carry), items)
         outputs = self._abstract_outputs(carry, data, hyper)
         wrong = health.wrong_labels(outputs, data.targets, indices)
         words = health.words(ys.pop("cost"), ys.pop("probe"), wrong)

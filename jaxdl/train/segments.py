@@ -24,8 +24,8 @@ Place = tuple[jax.Array, jax.Array, jax.Array]
 class StreamedRun(Run):
     """A `Run` whose batches come in segments.
 
-    The steps are those of `Run`. What they record is averaged step by step into the row of the epoch, so that no
-    division into segments changes a bit.
+    The steps are those of `Run`. What they record is averaged step by step into the row of the epoch, so that
+    no division into segments changes a bit.
 
     Attributes:
         length: steps of an epoch, for what is recorded by step; None where it is not known.
@@ -40,7 +40,7 @@ class StreamedRun(Run):
 
         Args:
             carry: the state; its epoch is that of the segment.
-            place: the number of the first step in its epoch and in the run, and the number of steps, all traced.
+            place: the number of the first step in its epoch and in the run, and the number of steps; traced.
             inputs: (capacity, batch, ...).
             targets: (capacity, batch, ...).
             data: scaling, and what is validated.
@@ -51,7 +51,7 @@ class StreamedRun(Run):
         """
         first, number, count = place
         fetch = (lambda batch: batch) if self.spec.shard is None else self.spec.shard.batch
-        body = self._body(carry, carry.epoch, data, strong(hyper), fetch)
+        body = self.body(carry, carry.epoch, data, strong(hyper), fetch)
         kept = {name: values[carry.epoch] for name, values in carry.history.items()}
 
         def step(i: jax.Array, held: Any) -> Any:
@@ -94,11 +94,13 @@ class StreamedRun(Run):
     def _by_step(self, history: dict[str, jax.Array]) -> set[str]:
         """Return the names that `Run` would give a value a step."""
         names = {"step_loss"} if self.spec.step_losses else set()
-        return names | ({f"step_{name}" for name in history} & set(history) if self.spec.step_records else set())
+        return names | (
+            {f"step_{name}" for name in history} & set(history) if self.spec.step_records else set()
+        )
 
 
 def _recorded(kept: dict[str, jax.Array], ys: dict[str, jax.Array], index: jax.Array) -> dict[str, jax.Array]:
-    """Return means over the steps of an epoch up to `index`, and the values by step, with those of one more."""
+    """Add a step to the means over the steps of an epoch before `index`, and to the values by step."""
     after = dict(kept)
     for name, value in ys.items():
         if name in kept:

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from jaxdl.train.history import History
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import examples_of
 from jaxdl.train.progress import Reporter
+from jaxdl.train.replay import Report
 from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Spec
 
 CHUNK_SECONDS = 0.1
@@ -61,11 +63,13 @@ def run(
     spec: Spec,
     reporter: Reporter,
     hooks: Sequence[Hook] = (),
+    report: Callable[..., Report] | None = None,
 ) -> Moment:
     """Run chunks of whole epochs up to the last one, early stopping, or a hook that returns a reason.
 
     Hooks are called in turn after every healthy chunk with the `Moment`; what one returns (a string) ends the
-    run with that reason, after the hooks behind it were called.
+    run with that reason, after the hooks behind it were called. `report(carry, step, steps)` replays the step
+    at which the run diverged.
     """
     steps = steps_per_epoch(examples_of(arrays), spec.batch_size)
     chunk, total = 1, 0.0
@@ -78,7 +82,8 @@ def run(
         if int(after.health.word):
             found = replay(carry, jnp.int32(stop), arrays, hyper).health
             found = found if int(found.word) else after.health
-            raise_diverged(found, carry, int(found.step) // steps, hyper)
+            again = None if report is None else partial(report, carry, int(found.step), steps)
+            raise_diverged(found, carry, int(found.step) // steps, hyper, again)
         carry, total, done = after, total + seconds, int(after.epoch) - moment.epoch
         speed = done * steps * spec.batch_size / seconds
         moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry))
@@ -117,14 +122,29 @@ def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
     return moment
 
 
-def raise_diverged(found: Health, before: Carry, epoch: int, hyper: Hyper) -> None:
+def raise_diverged(
+    found: Health, before: Carry, epoch: int, hyper: Hyper, replay: Callable[[], Report] | None = None
+) -> None:
     """Raise `DivergenceError` for what was found in an epoch, with the state before its chunk."""
     step, word = int(found.step), int(found.word)
     cause = health.cause(word)
     values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
+    report, words = _replayed(replay)
     raise DivergenceError(
         f"fit: the run diverged at step {step} (epoch {epoch + 1}): {health.SENTENCES[cause]}"
-        f"{' with ' + values if values else ''}. The state after {int(before.epoch)} whole epochs is in "
-        f"`error.last_good`. Fix: {health.FIXES[cause]}",
+        f"{' with ' + values if values else ''}. {words}The state after {int(before.epoch)} whole epochs is "
+        f"in `error.last_good`. Fix: {health.FIXES[cause]}",
         step=step, epoch=epoch, cause=cause, last_good=before,
+        line=report.line if report else None, norms=report.norms if report else None,
     )  # fmt: skip
+
+
+def _replayed(replay: Callable[[], Report] | None) -> tuple[Report | None, str]:
+    """Return the report of a step and its words; what fails in the replay must not hide the divergence."""
+    if replay is None:
+        return None, ""
+    try:
+        report = replay()
+    except Exception as error:
+        return None, f"The replay of this step failed ({type(error).__name__}: {error}). "
+    return report, report.sentences() + " "

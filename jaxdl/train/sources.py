@@ -15,14 +15,14 @@ class Source(Protocol):
     Attributes:
         counted: whether the number of a batch is enough to find it again, in the epoch that was asked for.
         endless: whether there is one pass only, which a new epoch goes on with.
-        seekable: whether any batch is found again, by its number or by a state.
     """
 
     counted: bool
     endless: bool
 
     @property
-    def seekable(self) -> bool: ...
+    def seekable(self) -> bool:
+        """Whether any batch is found again, by its number or by a state."""
 
     def open(self, epoch: int, step: int, state: Any) -> Iterator[Any]:
         """Return an iterator over the batches of an epoch from `step` on, or from a saved `state`."""
@@ -139,6 +139,6 @@ def _indexed(value: Any) -> bool:
 def _no_source(value: Any) -> DtypeError:
     return DtypeError(
         explain("Stream", "source", got=f"a {type(value).__name__}",
-                expected="an iterable of batches (inputs, targets), or a function of the epoch that gives one",
+                expected="an iterable of batches (inputs, targets), or a function of the epoch",
                 fix="Stream(loader), or Stream(lambda epoch: batches_of(epoch))")
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers, check_labels
+from jaxdl.data._validate import as_numbers
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.train import sources
 
@@ -53,19 +53,19 @@ class Stream:
 
     `source` is one of
 
-    * a function ``batches(epoch) -> iterable of batches``, which gives the same batches whenever it is asked for
-      the same epoch: a run can be resumed at any step, by leaving out what was seen;
-    * a sequence of batches: ``source[i]`` and ``len(source)``, such as a list or a grain `MapDataset`; resumed in
-      the same way;
-    * an iterable that begins anew, such as a PyTorch `DataLoader` or a grain `DataLoader`; where its iterators
-      have `get_state` and `set_state`, as those of grain do, a run can be resumed. Others may shuffle as they
-      like, so nothing can be sought in them: give `Stream(lambda epoch: loader)` for a loader that repeats;
+    * a function ``batches(epoch) -> iterable of batches``, which gives the same batches whenever it is asked
+      for the same epoch: a run can be resumed at any step, by leaving out what was seen;
+    * a sequence of batches, ``source[i]`` and ``len(source)``, such as a list or a grain `MapDataset`, resumed
+      in the same way;
+    * an iterable that begins anew, such as the `DataLoader` of PyTorch or of grain; where its iterators have
+      `get_state` and `set_state`, as those of grain do, a run can be resumed. Others may shuffle as they wish,
+      so nothing can be sought in them: give `Stream(lambda epoch: loader)` for a loader that repeats;
     * an iterator, which is read once; it needs `steps`.
 
     A batch is a pair (inputs, targets) of arrays of one shape and dtype, which the first batch fixes. Without
-    `steps` an epoch is one pass, and each pass has as many batches as the first. With `steps` an epoch is so many
-    batches: a function is called anew for each epoch and what is left of it is left out; iterables are read on
-    from epoch to epoch, and begun anew where they end.
+    `steps` an epoch is one pass, and each pass has as many batches as the first. With `steps` an epoch is so
+    many batches: a function is called anew for each epoch and what is left of it is left out; iterables are
+    read on from epoch to epoch, and begun anew where they end.
 
     Args:
         source: where the batches come from.
@@ -82,7 +82,8 @@ class Stream:
         ValueError: an iterator without `steps`, or a number below 1.
 
     Example:
-        >>> stream = Stream([(np.ones((2, 1)), np.zeros(2)), (np.ones((1, 1)), np.zeros(1))], drop_remainder=True)
+        >>> whole, short = (np.ones((2, 1)), np.zeros(2)), (np.ones((1, 1)), np.zeros(1))
+        >>> stream = Stream([whole, short], drop_remainder=True)
         >>> [(batch.epoch, batch.step, batch.inputs.shape) for batch in stream.read(epochs=2)], stream.dropped
         ([(0, 0, (2, 1)), (1, 0, (2, 1))], 2)
     """
@@ -117,8 +118,8 @@ class Stream:
         Args:
             epoch: number of the epoch, counted from 0.
             step: batches of this epoch that were seen already.
-            state: the state after the last of them, as a run saved it. It may be left out for a function of the
-                epoch; and for a sequence where an epoch is a pass.
+            state: the state after the last of them, as a run saved it. It may be left out for a function of
+                the epoch; and for a sequence where an epoch is a pass.
 
         Raises:
             ValueError: the source cannot be sought, or `state` is that of another batch.
@@ -147,8 +148,8 @@ class Stream:
             epochs: number of epochs of the whole run.
 
         Raises:
-            DtypeError, ShapeError, FormatError: a batch that is unlike the first, or not finite; it is named by
-                its number, counted from 0 in its epoch, and the epoch, counted from 1.
+            DtypeError, ShapeError, FormatError: a batch that is unlike the first, or not finite; it is named
+                by its number, counted from 0 in its epoch, and the epoch, counted from 1.
             ValueError: no batch, or an epoch of another length than it should have.
         """
         (epoch, step, length, state), self._start = self._start, (0, 0, None, None)
@@ -185,7 +186,8 @@ class _Reading:
             if following is END:
                 self._end_epoch()
                 state = self._state(0)
-            yield Batch(*place, *pair, following is END, self.length, state)
+            inputs, targets = pair
+            yield Batch(*place, inputs, targets, following is END, self.length, state)
             pair = following
 
     def _end_epoch(self) -> None:
@@ -195,7 +197,7 @@ class _Reading:
             raise ValueError(
                 explain("fit", f"data, epoch {self.epoch + 1}", got=f"a pass of {length} batches",
                         expected=f"{self.length or 'at least 1'}, as many in every epoch",
-                        fix="Stream(..., steps=) sets the batches an epoch where the source has enough of them")
+                        fix="Stream(..., steps=) sets the batches an epoch, where the source has enough")
             )  # fmt: skip
         self.length, self.epoch, self.step = length, self.epoch + 1, 0
         # A pass ends with its epoch; with `steps`, only a function is called anew.
@@ -251,13 +253,15 @@ class _Reading:
                         fix="give whole batches, one target an example; one feature is inputs[:, None]")
             )  # fmt: skip
         self.like = self.like or (inputs, targets)
-        alike = [a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in zip((inputs, targets), self.like)]
+        alike = [
+            a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in zip((inputs, targets), self.like)
+        ]
         fewer = len(inputs) < len(self.like[0])
         if not all(alike) or len(inputs) > len(self.like[0]):
             raise self._unlike((inputs, targets), "", "give all batches one shape and one dtype")
         if fewer and not self.stream.drop_remainder:
-            raise self._unlike((inputs, targets), "", "Stream(..., drop_remainder=True) leaves out a short last "
-                               "batch; drop_last=True in a DataLoader")  # fmt: skip
+            fix = "drop_remainder=True leaves out a short last batch, as drop_last=True of a DataLoader"
+            raise self._unlike((inputs, targets), "", fix)
         return inputs, targets
 
     def _unlike(self, pair: tuple[np.ndarray, np.ndarray], where: str, fix: str) -> ShapeError:

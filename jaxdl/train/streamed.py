@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from jaxdl.train.feed import Feed, Segment
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.health import labelled
 from jaxdl.train.progress import Reporter
+from jaxdl.train.replay import Report, replay
 from jaxdl.train.segments import SegmentRunner, place_of, segment_runner_of
 from jaxdl.train.session import CHUNK_SECONDS, Hook, Moment
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Spec
@@ -106,14 +108,14 @@ class _Run:
         for segment in self.feed.segments(classes) if moment.stopped is None else ():
             carry, seconds = self.advanced(moment.carry, segment)
             now = time.perf_counter()
-            self.examples += segment.count * self.spec.batch_size
-            speed, last = segment.count * self.spec.batch_size / (now - last), now
-            place = 0 if segment.final else segment.first + segment.count
+            self.examples += segment.steps * self.spec.batch_size
+            speed, last = segment.steps * self.spec.batch_size / (now - last), now
+            place = 0 if segment.final else segment.first + segment.steps
             moment = Moment(int(carry.epoch), self.spec.epochs, carry, session.history_of(carry), now - begin,
                             speed, session.early(carry), place, segment.state)  # fmt: skip
             self.reporter.segment(moment.epoch, place, segment.length, moment.history, speed)
             moment = session.called(self.hooks, moment)
-            self.feed.fill = max(1, int(np.ceil(CHUNK_SECONDS * segment.count / seconds)))
+            self.feed.fill = max(1, int(np.ceil(CHUNK_SECONDS * segment.steps / seconds)))
             if moment.stopped is not None:
                 break
         return moment
@@ -127,15 +129,24 @@ class _Run:
                         fix="stream.seek(epoch, step, state) with what was saved with the run")
             )  # fmt: skip
         number = segment.epoch * (segment.length or 0) + segment.first
-        place = place_of(segment.first, number, segment.count)
+        place = place_of(segment.first, number, segment.steps)
         given = (carry, place, segment.inputs, segment.targets, self.data, self.hyper)
         begin = time.perf_counter()
         after = jax.block_until_ready(self.programs[0](*given))
         seconds = time.perf_counter() - begin
         if int(after.health.word):
             found = self.runner.replay(*given).health
-            session.raise_diverged(found if int(found.word) else after.health, carry, segment.epoch, self.hyper)
+            found = found if int(found.word) else after.health
+            again = partial(self.report, carry, segment, int(found.step) - number)
+            session.raise_diverged(found, carry, segment.epoch, self.hyper, again)
         return (self.programs[1](after, self.data, self.hyper) if segment.final else after), seconds
+
+    def report(self, carry: Carry, segment: Segment, index: int) -> Report:
+        """Replay the step that is number `index` of a segment, from the state before the segment."""
+        place = place_of(segment.first, 0, index)
+        carry = self.runner.replay(carry, place, segment.inputs, segment.targets, self.data, self.hyper)
+        batch = segment.inputs[index], segment.targets[index]
+        return replay(self.runner.plain, carry, segment.first + index, batch, self.data, self.hyper)
 
 
 def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str, Any]) -> Batch:
@@ -152,7 +163,7 @@ def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str
         )  # fmt: skip
     if batch_size not in (None, len(first.inputs)):
         raise ValueError(
-            explain("fit", "batch_size", got=batch_size, expected=f"None or {len(first.inputs)}, as the stream",
+            explain("fit", "batch_size", got=batch_size, expected=f"None, or {len(first.inputs)}",
                     fix="leave it out: the first batch says it")
         )  # fmt: skip
     return first
