@@ -22,6 +22,7 @@ from .order import batch_order as batch_order
 from .order import steps_per_epoch as steps_per_epoch
 from .predict import evaluate as evaluate
 from .predict import predict as predict
+from .prefetching import prefetch as prefetch
 from .rate_range import RateRange as RateRange
 from .rate_range import make_rate_range as make_rate_range
 from .rate_range import rate_range as rate_range
@@ -36,3 +37,4 @@ from .spec import Step as Step
 from .statistics import exact_statistics as exact_statistics
 from .stopping import EarlyStopping as EarlyStopping
 from .stopping import Stopping as Stopping
+from .stream import Stream as Stream
