@@ -1,0 +1,7 @@
+"""Checkpoints: Orbax under a manifest of digests, written whole or not at all, verified before reading."""
+
+from jaxdl.errors import CheckpointWarning as CheckpointWarning
+
+from .policy import Checkpoint as Checkpoint
+from .store import Saved as Saved
+from .store import Store as Store
