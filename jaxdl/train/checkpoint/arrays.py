@@ -11,9 +11,16 @@ from jaxdl.train.checkpoint.pack import Buffers, digests
 
 
 def save(folder: Path, buffers: Buffers) -> None:
-    """Write buffers into a new folder."""
-    with _context() as orbax:
-        orbax.save(folder, buffers)
+    """Write buffers into a new folder.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    try:
+        with _context() as orbax:
+            orbax.save(folder, buffers)
+    except Exception as error:  # Orbax words a full disk as a ValueError
+        raise OSError(f"checkpoint: {folder} cannot be written ({type(error).__name__}: {error})") from error
 
 
 def load(folder: Path, expected: dict[str, dict[str, Any]]) -> Buffers:
