@@ -1,7 +1,9 @@
 """`fit`: the compiled run in chunks, with a progress bar, a health check and a history."""
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,6 +13,8 @@ from jaxdl.data import Dataset
 from jaxdl.errors import explain
 from jaxdl.net import Net
 from jaxdl.train import door, session
+from jaxdl.train.checkpoint import Checkpoint, Saver
+from jaxdl.train.checkpoint.identity import describe
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import check_parts
@@ -36,6 +40,8 @@ def fit(
     seed: int = 0,
     progress: str = "bar",
     callbacks: Sequence[Hook] = (),
+    checkpoint: str | Path | Checkpoint | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> Fitted:
     """Train a network on a data set.
@@ -64,6 +70,11 @@ def fit(
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
         callbacks: functions ``callback(moment) -> None or a reason to stop``, called with a `Moment` after
             every healthy chunk.
+        checkpoint: a folder, or a `Checkpoint` that also says how often the run is saved and what is kept.
+        resume: go on from the newest good checkpoint, where the folder has one; False refuses such a folder.
+            The end is bit by bit that of the unbroken run, whatever chunks both had, on the same versions,
+            device and number of cores; where these differ, a `CheckpointWarning` says so. `epochs` may be
+            larger.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.
@@ -77,6 +88,8 @@ def fit(
         ValueError: an argument out of range.
         DivergenceError: the run left the finite numbers; it names step and cause and holds the last
             good state.
+        LockError: another process writes into the folder of the checkpoints.
+        OSError: a checkpoint cannot be written; those before it are kept.
 
     Example:
         >>> from jaxdl import losses, net, optim
@@ -99,14 +112,30 @@ def fit(
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
-    with Reporter(progress, epochs) as reporter:
+    if checkpoint is None and resume:
+        raise ValueError(
+            explain(
+                "fit",
+                "resume",
+                got=True,
+                expected="False without a checkpoint",
+                fix="checkpoint='runs/first'",
+            )
+        )
+    with Reporter(progress, epochs) as reporter, contextlib.ExitStack() as stack:
+        saver = None if checkpoint is None else stack.enter_context(Saver(checkpoint, resume=resume))
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
+        if saver is not None:
+            program = runner.digest(carry, arrays, hyper)
+            carry = saver.begin(carry, describe(carry, arrays, hyper, spec, seed=seed, program=program))
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
         first = int(carry.epoch)
-        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks)
+        # The saver comes last: it sees why the hooks before it end the run.
+        hooks: list[Hook] = [*callbacks, *([] if saver is None else [saver])]
+        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, hooks)
     seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None

@@ -60,13 +60,14 @@ def run(
     """Run chunks of whole epochs up to the last one, early stopping, or a hook that returns a reason.
 
     Hooks are called in turn after every healthy chunk with the `Moment`; what one returns (a string) ends the
-    run with that reason, after the hooks behind it were called.
+    run with that reason, after the hooks behind it were called. A chunk ends no later than at the epoch that
+    ``hook.until(epoch)`` returns, where a hook has such a method.
     """
     steps = steps_per_epoch(examples_of(arrays), spec.batch_size)
     chunk, total = 1, 0.0
     moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, _early(carry))
     while moment.epoch < spec.epochs and moment.stopped is None:
-        stop = min(moment.epoch + chunk, spec.epochs)
+        stop = _stop(moment, chunk, hooks)
         begin = time.perf_counter()
         after = jax.block_until_ready(advance(carry, jnp.int32(stop), arrays, hyper))
         seconds = time.perf_counter() - begin
@@ -80,6 +81,12 @@ def run(
         moment = _called(hooks, moment)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
     return moment
+
+
+def _stop(moment: Moment, chunk: int, hooks: Sequence[Hook]) -> int:
+    """Return the epoch up to which the next chunk goes: a hook with `until` may ask for less."""
+    wanted = [hook.until(moment.epoch) for hook in hooks if hasattr(hook, "until")]
+    return min(moment.epoch + chunk, moment.epochs, *(epoch for epoch in wanted if epoch is not None))
 
 
 def history_of(carry: Carry) -> History:

@@ -114,11 +114,11 @@ def test_a_saved_step_and_a_bad_record_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda like: like | {"epoch": jnp.zeros((), jnp.float32)}, DtypeError, r"like\['epoch'\]"),
-        (lambda like: like | {"empty": jnp.zeros((1, 2))}, ShapeError, r"like\['empty'\].*\(0, 2\)"),
+        (lambda like: like | {"epoch": jnp.zeros((), jnp.float32)}, DtypeError, "'epoch'"),
+        (lambda like: like | {"empty": jnp.zeros((1, 2))}, ShapeError, r"'empty'.*\(0, 2\)"),
         (lambda like: like | {"new": jnp.zeros(1)}, ShapeError, "with 'new'"),
         (lambda like: {"epoch": like["epoch"]}, ShapeError, "without 'empty'"),
-        (lambda like: like | {"key": jax.random.key(0, impl="rbg")}, DtypeError, r"like\['key'\]"),
+        (lambda like: like | {"key": jax.random.key(0, impl="rbg")}, DtypeError, "'key'"),
     ],
 )
 def test_another_tree_is_refused_by_name(

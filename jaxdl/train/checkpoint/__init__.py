@@ -3,5 +3,6 @@
 from jaxdl.errors import CheckpointWarning as CheckpointWarning
 
 from .policy import Checkpoint as Checkpoint
+from .saver import Saver as Saver
 from .store import Saved as Saved
 from .store import Store as Store

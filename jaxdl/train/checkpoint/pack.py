@@ -84,12 +84,12 @@ def check_like(leaves: list[Leaf], like: Any) -> None:
         (shape, dtype), leaf = (wanted[name].shape, str(wanted[name].dtype)), saved[name]
         if shape != leaf.shape:
             raise ShapeError(
-                explain("restore", f"like['{name}']", got=f"of shape {shape}",
+                explain("restore", name, got=f"of shape {shape}",
                         expected=f"{leaf.shape}, as saved", fix="resume with the shapes of the saved run")
             )  # fmt: skip
         if dtype != leaf.dtype:
             raise DtypeError(
-                explain("restore", f"like['{name}']", got=f"of dtype {dtype}",
+                explain("restore", name, got=f"of dtype {dtype}",
                         expected=f"{leaf.dtype}, as saved", fix="resume with the dtypes of the saved run")
             )  # fmt: skip
 
