@@ -179,7 +179,7 @@ def _sought(stream: Stream, epochs: int, record: Mapping[str, Any], capacity: in
     """Return a feed that goes on where a run was saved."""
     source = record["source"]
     place = (record["epoch"], 0) if source is None else (source["epoch"], source["step"])
-    stream.seek(*place, source)
+    stream.seek(place[0], place[1], source)
     feed = Feed(stream, epochs)
     feed.capacity = capacity
     return feed

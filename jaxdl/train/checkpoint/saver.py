@@ -149,8 +149,7 @@ class Saver:
                 step=moment.step - 1, epoch=moment.epoch - (moment.cursor == 0), cause="parameters",
             ) from error  # fmt: skip
         best = self.policy.best
-        measured = best is not None and moment.cursor == 0
-        score = float(moment.history[best][-1]) if measured else None
+        score = None if best is None or moment.cursor else float(moment.history[best][-1])
         record = self.record | {"epoch": moment.epoch, "cursor": moment.step, "source": moment.source_state}
         number = moment.step if self.record.get("streamed") else moment.epoch
         self._pending = self._thread.submit(self._write, number, packed, record, score)
