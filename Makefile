@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo       train on real digits (installs into $(VENV) first)"
 	@echo "make test       run the tests"
-	@echo "make test-slow  run the tests that take minutes"
+	@echo "make test-slow  run the tests that take minutes too, all of them optimized as users compile"
 	@echo "make check      ruff and mypy"
 	@echo "make format     ruff format"
 	@echo "make bench      the benchmark of this machine, against every peer that is installed"
@@ -42,10 +42,10 @@ demo: $(VENV)/.examples
 	$(BIN)/python examples/digits.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 check: $(VENV)/.test $(VENV)/.check
 	$(BIN)/ruff check .
