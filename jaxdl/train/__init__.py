@@ -1,5 +1,7 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
+from . import log as log
+from . import shard as shard
 from .cache import compilation_cache as compilation_cache
 from .compile import Compiled as Compiled
 from .compile import compile as compile

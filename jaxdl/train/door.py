@@ -15,6 +15,7 @@ from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
 from jaxdl.train.parts import rule
+from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
 
 Examples = Dataset | tuple[Any, Any]
@@ -71,8 +72,10 @@ def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     return to_single("fit", f"{name}[0]", inputs), to_single("fit", f"{name}[1]", targets)
 
 
-def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper) -> Arrays:
-    """Check every example against the network and put all on the device."""
+def arrays(
+    net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper, plan: Plan = ALONE
+) -> Arrays:
+    """Check every example against the network and put all on the devices of a plan."""
     _check_scaling(scaling)
     parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
     if len(parts) == 2 and parts[0][0].shape[1:] != parts[1][0].shape[1:]:
@@ -94,9 +97,9 @@ def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper
         )  # fmt: skip
     for name, (inputs, targets) in zip(("data", "valid"), parts):
         _check_fit(net, name, inputs, targets, scaling, hyper)
-    held = jax.device_put([array for part in parts for array in part])
+    held, scaling = plan.place(([array for part in parts for array in part], scaling))
     training, validation = held[:2], held[2:] or [None, None]
-    return Arrays(training[0], training[1], validation[0], validation[1], jax.device_put(scaling))
+    return Arrays(training[0], training[1], validation[0], validation[1], scaling)
 
 
 def _check_scaling(scaling: Any) -> None:

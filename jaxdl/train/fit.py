@@ -10,7 +10,10 @@ import optax
 from jaxdl.data import Dataset
 from jaxdl.net import Net
 from jaxdl.train import door, session
+from jaxdl.train.ending import Closing, end
 from jaxdl.train.fitted import Fitted, Timing
+from jaxdl.train.interrupt import StopSignal
+from jaxdl.train.log import writers
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import check_parts
 from jaxdl.train.progress import Reporter
@@ -35,6 +38,8 @@ def fit(
     seed: int = 0,
     progress: str = "bar",
     callbacks: Sequence[Hook] = (),
+    log: Any = None,
+    stop_on: Sequence[str] = ("SIGINT",),
     **options: Any,
 ) -> Fitted:
     """Train a network on a data set.
@@ -62,7 +67,14 @@ def fit(
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
         callbacks: functions ``callback(moment) -> None or a reason to stop``, called with a `Moment` after
-            every healthy chunk.
+            every healthy chunk, in turn. The string that one returns ends the run, and is `Fitted.stopped`;
+            what one raises is raised, after the state was saved where there is a checkpoint.
+        log: where metrics go, a record an epoch: a path that ends in ``.jsonl`` or ``.csv``, a writer of
+            `train.log`, such as ``log.TensorBoard("runs/a")``, or a list of such. It is appended to after
+            every chunk; a run that is resumed cuts away later epochs, so that none is written twice.
+        stop_on: signals that end the run after the chunk under way, with `Interrupted`; a second one raises
+            `KeyboardInterrupt` at once. ``("SIGINT", "SIGTERM")`` is for machines that are taken away at
+            short notice; ``()`` leaves Ctrl-C as it is. Only the main thread catches signals.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.
@@ -76,6 +88,10 @@ def fit(
         ValueError: an argument out of range.
         DivergenceError: the run left the finite numbers; it names step and cause and holds the last
             good state.
+        Interrupted: Ctrl-C, or another signal of `stop_on`; it holds the `Fitted` so far, and says how to
+            go on.
+        LogError: the run is whole, and in the error; a log could not be written, as on a full disk. That is
+            warned of when it happens, and tried again after every chunk.
 
     Example:
         >>> from jaxdl import losses, net, optim
@@ -87,24 +103,33 @@ def fit(
         3.0
     """
     check_parts(net, loss, optimizer, penalty)
+    callbacks = session.check_callbacks(callbacks)
     spec = door.spec(epochs, batch_size, metrics, valid, options)
     hyper = door.hyper(hyper)
-    arrays = door.arrays(net, data, valid, scaling, hyper)
+    spec.layout.same((hyper, seed))
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
-    with Reporter(progress, epochs) as reporter:
+    logs, stop = Closing(writers(log)), StopSignal(stop_on)
+    # One of several processes speaks for all.
+    with logs, Reporter(progress if jax.process_index() == 0 else "off", epochs) as reporter:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))
+        for writer in logs.writers:
+            writer.begin(session.history_of(carry), int(carry.epoch), resume=int(carry.epoch) > 0)
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
         first = int(carry.epoch)
-        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks)
+        hooks: list[Hook] = [*logs.writers, *callbacks, stop]
+        with stop:
+            moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, hooks)
     seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
-    end = runner.finished(moment.carry)(moment.carry)
-    return Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, arrays.scaling,
-                  classes, spec.recorded, end.average, end.stopping, moment.stopped,
-                  jax.ShapeDtypeStruct(arrays.inputs.shape[1:], arrays.inputs.dtype))  # fmt: skip
+    found = runner.finished(moment.carry)(moment.carry)
+    fitted = Fitted(net, found.params, found.state, found.opt_state, moment.history, timing, hyper,
+                    arrays.scaling, classes, spec.recorded, found.average, found.stopping, moment.stopped,
+                    jax.ShapeDtypeStruct(arrays.inputs.shape[1:], arrays.inputs.dtype))  # fmt: skip
+    return end(fitted, moment, stop, logs.fault)
