@@ -12,7 +12,7 @@ import pytest
 from common import HYPER, LOSS, METRICS, NET, X, Y, sgd
 from rich.console import Console
 
-from jaxdl import scaling, train
+from jaxdl import net, scaling, train
 from jaxdl.data import Dataset
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.train import progress
@@ -77,9 +77,11 @@ def test_data_do_as_well_as_shapes(compiled: train.Compiled) -> None:
 
 
 def test_a_plan_for_devices_too() -> None:
-    settings = {**SETTINGS, "metrics": None, "early_stopping": None, "shard": train.shard.data_parallel(1)}
-    train.compile(NET, (shape(PIXELS, 50), shape(Y, 50)), **settings)
-    assert compilations(lambda: train.fit(NET, (PIXELS[:50], Y[:50]), **settings)) == 0
+    line = net.from_pair(lambda key: {"w": jnp.zeros((4, 3))}, lambda params, x: x @ params["w"])
+    settings: dict[str, Any] = {"loss": LOSS, "optimizer": sgd, "hyper": HYPER, "epochs": 1, "batch_size": 10,
+                                "shard": train.shard.data_parallel(1), "progress": "off"}  # fmt: skip
+    train.compile(line, (shape(X, 50), shape(Y, 50)), **settings)
+    assert compilations(lambda: train.fit(line, (X[:50], Y[:50]), **settings)) == 0
 
 
 def test_arithmetic_is_counted(compiled: train.Compiled) -> None:
