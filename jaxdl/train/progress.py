@@ -105,6 +105,15 @@ class Reporter:
         self.bar.start()
         self.bar.update(self.task, status=f"compiled in {seconds:.1f} s")
 
+    def segment(
+        self, done: int, step: int, steps: int | None, history: History, examples_per_second: float
+    ) -> None:
+        """Show that `done` epochs are over, and `step` steps of the next one."""
+        if step == 0:
+            return self.epoch(done, history, examples_per_second)
+        of = "" if steps is None else f" of {steps}"
+        self.bar.update(self.task, status=f"step {step}{of}  {examples_per_second:,.0f} examples/s")
+
     def epoch(self, done: int, history: History, examples_per_second: float) -> None:
         """Show that `done` epochs are over."""
         if self.style == "lines":
