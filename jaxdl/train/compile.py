@@ -110,7 +110,8 @@ def compile(
     """Compile all that `fit` will run, ahead of time; a `fit` of the same arguments then compiles nothing.
 
     What counts is that the functions are the same objects and the shapes the same; values of data and
-    hyperparameters may differ. A `Stream` is compiled by `fit` alone, from its first batch. Where `compilation_cache` is on, the next process finds it too.
+    hyperparameters may differ. A `Stream` is compiled by `fit` alone, from its first batch. Where
+    `compilation_cache` is on, the next process finds the programs too.
 
     Args:
         net: the network.
