@@ -129,7 +129,7 @@ def test_the_oldest_are_dropped(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make(tmp_path, one=zlib.compress(b"one"))
-    monkeypatch.setattr(_store, "_place", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
+    monkeypatch.setattr(Store, "_place", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
     with pytest.warns(UserWarning, match="No space left; programs are not kept"):
         store.publish()
     monkeypatch.undo()
