@@ -73,7 +73,7 @@ def start(work: Callable[[Path, Tell], Any], folder: Path) -> tuple[int, int]:
 
 
 def watch(pid: int, pipe: int, *, event: str, count: int, delay: float) -> str | None:
-    """Kill a process `delay` seconds after it told of `event` a `count`-th time; return its end if it ends."""
+    """Kill a process `delay` seconds after the `count`-th `event`, or return what it ended with before."""
     text, limit = "", None
     while limit is None or time.monotonic() < limit:
         wait = 120.0 if limit is None else max(0.0, limit - time.monotonic())

@@ -16,7 +16,7 @@ from jaxdl.train.checkpoint import Store, manifest
 NET = net.functional(lambda rngs: MLP(MLPConfig(sizes=(4, 8, 3), batch_norm=True, dropout="drop"), rngs=rngs))
 EPOCHS = 6
 HYPER = {"learning_rate": 0.05, "drop": 0.3}
-STOPPING = EarlyStopping("valid_loss", patience=3, restore_best=True)
+STOPPING = EarlyStopping("valid_loss", patience=2, restore_best=True)
 
 
 SPEC = Spec(

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 
 def kill(work: str, kills: int, seed: int) -> dict[str, Any]:
     paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "tests/train", "."))
+    script = ROOT / "tests" / "train" / "kills.py"
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "train" / "kills.py", work, "--kills", str(kills), "--seed", str(seed)],
+        [sys.executable, script, work, "--kills", str(kills), "--seed", str(seed)],
         env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

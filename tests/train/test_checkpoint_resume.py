@@ -22,7 +22,7 @@ from resumable import NET as RUN_NET
 from jaxdl import net, train
 from jaxdl.errors import CheckpointWarning, DivergenceError, DtypeError, FormatError, LockError, ShapeError
 from jaxdl.optim import frozen
-from jaxdl.train import EarlyStopping, Spec, session
+from jaxdl.train import Carry, EarlyStopping, Health, Spec, session
 from jaxdl.train.checkpoint import Checkpoint, Saver, Store, arrays, manifest
 from jaxdl.train.checkpoint.identity import compare, describe
 from jaxdl.train.runner import runner_of
@@ -356,15 +356,19 @@ def test_save_now_is_on_the_disk_when_it_returns(tmp_path: Path, moments: list[M
 
 def test_a_diverged_run_leaves_the_last_good_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runner = runner_of(RUN_NET, LOSS, adam, SPEC, None)
-    again = lambda carry, stop, *rest: runner.compiled(carry, *rest)(carry, stop, *rest)  # noqa: E731
-    monkeypatch.setattr(runner, "replay", again)  # which needs not find the step here
-    with pytest.raises(DivergenceError):
-        run(Checkpoint(tmp_path, every=1), hyper=RATES | {"learning_rate": 3e37})
-    step = tmp_path / f"step_{Store(tmp_path, writable=False).steps()[-1]:08d}"
-    body = manifest.read(step)
-    found = arrays.load(step / "arrays", body["buffers"])["float32"]
-    weights = [entry for entry in body["leaves"] if entry[0].startswith("params/")]
-    assert all(
-        np.isfinite(found[entry[5] : entry[5] + np.prod(entry[2], dtype=int)]).all() for entry in weights
-    )
-    assert len(weights) == 5
+    compiled = runner.compiled
+
+    def advance(carry: Carry, stop: Any, *rest: Any) -> Carry:
+        """Leave the finite numbers in the third epoch."""
+        after = compiled(carry, *rest)(carry, stop, *rest)
+        bad = jax.tree.map(lambda leaf: leaf * jnp.nan, after.params)
+        worse = after._replace(params=bad, health=Health(jnp.int32(12), jnp.int32(1)))
+        return worse if int(stop) == 3 else after
+
+    monkeypatch.setattr(runner, "compiled", lambda *_: advance)
+    monkeypatch.setattr(runner, "replay", advance)
+    with pytest.raises(DivergenceError, match=r"at step 12 \(epoch 3\)"):
+        run(Checkpoint(tmp_path, every=1))
+    assert Store(tmp_path, writable=False).steps() == [1, 2]
+    monkeypatch.undo()
+    assert run(tmp_path, resume=True).history.epochs == EPOCHS
