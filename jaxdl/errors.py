@@ -36,6 +36,10 @@ class DivergenceError(ArithmeticError):
         cause: ``"loss"``, ``"gradient"``, ``"label"`` or ``"parameters"``.
         member: index of the run inside a sweep, or None.
         last_good: the training state at the start of the chunk that diverged, or None.
+        line: ``file:line in function`` of the code that made the first number that is not finite, or None
+            where the replay of the step did not find it.
+        norms: Euclidean norms at the step by leaf, ``{"gradients": {name: norm}, "parameters": {...}}``, or
+            None; the parameters are those before the update.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class DivergenceError(ArithmeticError):
         cause: str,
         member: int | None = None,
         last_good: Any = None,
+        line: str | None = None,
+        norms: dict[str, dict[str, float]] | None = None,
     ) -> None:
         super().__init__(message)
         self.step = step
@@ -54,6 +60,32 @@ class DivergenceError(ArithmeticError):
         self.cause = cause
         self.member = member
         self.last_good = last_good
+        self.line = line
+        self.norms = norms
+
+
+class Interrupted(KeyboardInterrupt):
+    """A training run was stopped by Ctrl-C, or another signal, after a whole chunk of epochs.
+
+    Attributes:
+        fitted: the `Fitted` so far.
+        epoch: whole epochs that it was trained for.
+    """
+
+    def __init__(self, message: str, *, fitted: Any, epoch: int) -> None:
+        super().__init__(message)
+        self.fitted = fitted
+        self.epoch = epoch
+
+
+class LogError(OSError):
+    """The metrics of a run could not be written in full; the run itself is whole.
+
+    Attributes:
+        fitted: the `Fitted`, or None where `jaxdl.train.fit` did not raise it.
+    """
+
+    fitted: Any = None
 
 
 class GradientError(ArithmeticError):

@@ -61,7 +61,7 @@ def made_run(tmp_path_factory: pytest.TempPathFactory, moments: list[Moment]) ->
     return folder
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """In the place of a power cut."""
 
 

@@ -2,6 +2,7 @@
 
 from jaxdl.errors import CheckpointWarning as CheckpointWarning
 
+from .identity import describe as describe
 from .policy import Checkpoint as Checkpoint
 from .saver import Saver as Saver
 from .store import Saved as Saved

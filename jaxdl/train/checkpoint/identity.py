@@ -30,7 +30,14 @@ FIXES = {
 
 
 def describe(
-    carry: Carry, arrays: Arrays, hyper: Hyper, spec: Spec, *, seed: int, program: str
+    carry: Carry,
+    arrays: Arrays,
+    hyper: Hyper,
+    spec: Spec,
+    *,
+    seed: int,
+    program: str,
+    stream: str | None = None,
 ) -> dict[str, Any]:
     """Describe a run as JSON.
 
@@ -41,6 +48,7 @@ def describe(
         spec: its static part.
         seed: its seed.
         program: digest of the program, before it is compiled.
+        stream: what the batches of a stream are like, which holds its examples in the place of `arrays`.
 
     Returns:
         ``seed``, ``hyper``, ``spec`` and ``data`` (digests by name), which must not change between a run and
@@ -52,11 +60,12 @@ def describe(
         "seed": seed,
         "hyper": {name: _number(value) for name, value in hyper.items()},
         "spec": {name: _plain(value) for name, value in fields.items() if name not in FREE},
-        "data": {name: _digest(part) for name, part in arrays._asdict().items()},
+        "data": {name: _digest(part) for name, part in arrays._asdict().items()} | {"stream": stream},
         "environment": environment(carry),
         "program": program,
         "epochs": spec.epochs,
-        "steps": steps_per_epoch(examples_of(arrays), spec.batch_size),
+        "steps": steps_per_epoch(examples_of(arrays), spec.batch_size) if stream is None else None,
+        "streamed": stream is not None,
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
 

@@ -33,6 +33,9 @@ class Saver:
         checkpoint: the policy, or a folder for the default one.
         resume: go on from the newest good step, where there is one; False refuses a folder that has one.
 
+    Attributes:
+        resumed: the record of the step that the run goes on from, or None.
+
     Raises:
         LockError: another process holds the folder.
         ValueError: the folder holds a run, and `resume` is False.
@@ -48,7 +51,8 @@ class Saver:
         self.resume = resume
         self.store = Store(self.policy.folder, keep=self.policy.keep, mode=self.policy.mode)
         self.record: dict[str, Any] = {}
-        self._saved, self._time = -1, 0.0
+        self.resumed: dict[str, Any] | None = None
+        self._saved, self._epoch, self._time = -1, 0, 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[Path] | None = None
 
@@ -98,7 +102,8 @@ class Saver:
         saved = self.store.restore(lambda found: self._like(carry, found))
         if saved is None:
             return carry
-        self._saved = saved.record["epoch"]
+        self.resumed = dict(saved.record)
+        self._saved, self._epoch = saved.record["cursor"], saved.record["epoch"]
         history = {name: _padded(saved.tree["history"][name], whole) for name, whole in carry.history.items()}
         return Carry(**(saved.tree | {"history": history}))
 
@@ -124,15 +129,15 @@ class Saver:
             pending.result()
 
     def _due(self, moment: Moment) -> bool:
-        policy, before = self.policy, max(self._saved, 0)
+        policy = self.policy
         if moment.epoch == moment.epochs or moment.stopped is not None:
             return True
-        if policy.every is not None and moment.epoch // policy.every <= before // policy.every:
+        if policy.every is not None and moment.epoch // policy.every <= self._epoch // policy.every:
             return False
         return policy.seconds is None or time.monotonic() - self._time >= policy.seconds
 
     def _hand_over(self, moment: Moment) -> None:
-        if moment.epoch == self._saved:
+        if moment.step == self._saved:
             return
         self.wait()
         tree = moment.carry._asdict() | {"history": dict(moment.history.curves)}
@@ -141,16 +146,17 @@ class Saver:
         except ValueError as error:
             raise DivergenceError(
                 f"fit: the state after {moment.epoch} epochs is not saved: {error}",
-                step=moment.epoch * self.record["steps"] - 1, epoch=moment.epoch - 1, cause="parameters",
+                step=moment.step - 1, epoch=moment.epoch - (moment.cursor == 0), cause="parameters",
             ) from error  # fmt: skip
         best = self.policy.best
-        score = None if best is None else float(moment.history[best][-1])
-        record = self.record | {"epoch": moment.epoch, "cursor": moment.epoch * self.record["steps"]}
-        self._pending = self._thread.submit(self._write, moment.epoch, packed, record, score)
-        self._saved, self._time = moment.epoch, time.monotonic()
+        score = None if best is None or moment.cursor else float(moment.history[best][-1])
+        record = self.record | {"epoch": moment.epoch, "cursor": moment.step, "source": moment.source_state}
+        number = moment.step if self.record.get("streamed") else moment.epoch
+        self._pending = self._thread.submit(self._write, number, packed, record, score)
+        self._saved, self._epoch, self._time = moment.step, moment.epoch, time.monotonic()
 
-    def _write(self, epoch: int, packed: Packed, record: dict[str, Any], score: float | None) -> Path:
-        return self.store.write(epoch, packed, record, score=score)
+    def _write(self, number: int, packed: Packed, record: dict[str, Any], score: float | None) -> Path:
+        return self.store.write(number, packed, record, score=score)
 
     def _like(self, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
         """Return what the saved tree has to be like; a longer run has saved fewer rows of its history."""
