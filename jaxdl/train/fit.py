@@ -74,8 +74,9 @@ def fit(
             `train.log`, such as ``log.TensorBoard("runs/a")``, or a list of such. It is appended to after
             every chunk; a run that is resumed cuts away later epochs, so that none is written twice.
         stop_on: signals that end the run after the chunk under way, with `Interrupted`; a second one raises
-            `KeyboardInterrupt` at once. ``("SIGINT", "SIGTERM")`` is for machines that are taken away at
-            short notice; ``()`` leaves Ctrl-C as it is. Only the main thread catches signals.
+            `KeyboardInterrupt` at once, though the device ends its chunk first. ``("SIGINT", "SIGTERM")`` is
+            for machines that are taken away at short notice; ``()`` leaves Ctrl-C as it is. Only the main
+            thread catches signals.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.
