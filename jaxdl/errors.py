@@ -28,6 +28,10 @@ class DivergenceError(ArithmeticError):
         cause: ``"loss"``, ``"gradient"``, ``"label"`` or ``"parameters"``.
         member: index of the run inside a sweep, or None.
         last_good: the training state at the start of the chunk that diverged, or None.
+        line: ``file:line in function`` of the code that made the first number that is not finite, or None
+            where the replay of the step did not find it.
+        norms: Euclidean norms at the step by leaf, ``{"gradients": {name: norm}, "parameters": {...}}``, or
+            None; the parameters are those before the update.
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class DivergenceError(ArithmeticError):
         cause: str,
         member: int | None = None,
         last_good: Any = None,
+        line: str | None = None,
+        norms: dict[str, dict[str, float]] | None = None,
     ) -> None:
         super().__init__(message)
         self.step = step
@@ -46,6 +52,8 @@ class DivergenceError(ArithmeticError):
         self.cause = cause
         self.member = member
         self.last_good = last_good
+        self.line = line
+        self.norms = norms
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,35 +2,36 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import optax
 
 from jaxdl.data import Dataset
-from jaxdl.errors import explain
 from jaxdl.net import Net
 from jaxdl.train import door, session
-from jaxdl.train.ending import Closing, end
+from jaxdl.train.checkpoint import Checkpoint, describe
 from jaxdl.train.fitted import Fitted, Timing
-from jaxdl.train.interrupt import StopSignal
-from jaxdl.train.log import writers
+from jaxdl.train.host import Host
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import check_parts
-from jaxdl.train.progress import Reporter
 from jaxdl.train.runner import runner_of
 from jaxdl.train.session import Hook
-from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty, Spec
+from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty
+from jaxdl.train.stream import Stream
+from jaxdl.train.streamed import fit_stream
 
 
 def fit(
     net: Net,
-    data: Dataset | tuple[Any, Any],
+    data: Dataset | Stream | tuple[Any, Any],
     *,
     loss: Loss,
     optimizer: Optimizer | optax.GradientTransformation,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
     hyper: Hyper | None = None,
     valid: Dataset | tuple[Any, Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
@@ -41,6 +42,8 @@ def fit(
     callbacks: Sequence[Hook] = (),
     log: Any = None,
     stop_on: Sequence[str] = ("SIGINT",),
+    checkpoint: str | Path | Checkpoint | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> Fitted:
     """Train a network on a data set.
@@ -50,16 +53,20 @@ def fit(
     optimizer, shapes and static options: pass the same functions again, with other values of `hyper`,
     and nothing is compiled. The state at the start of a chunk is kept until the chunk is found healthy,
     which costs the memory of one more state. A chunk that diverged is run again with every gradient read,
-    so that the error names the exact step. The examples are held once on the device, and once more, shuffled,
+    and its first bad step once more with every operation watched, so that the error names the exact step, the
+    line of code, and the norms by layer. The examples are held once on the device, and once more, shuffled,
     while an epoch runs, when they take up to 4 MiB (256 MiB as bytes, or in small batches).
 
     Args:
         net: the network.
-        data: a `Dataset`, or (inputs, targets), arrays with examples first. Checked once, at the door.
+        data: a `Dataset`, or (inputs, targets), arrays with examples first, checked once, at the door; or a
+            `Stream` of batches, for data larger than the device, checked batch by batch. The steps are the
+            same: a stream of the batches of `batch_order` trains the same network.
         loss: ``loss(outputs, targets) -> (batch, ...)``, such as `losses.softmax_cross_entropy`.
         optimizer: ``optimizer(hyper) -> optax transformation``, or a transformation.
         epochs: passes over the examples.
-        batch_size: examples a step; the remainder of an epoch that fills no batch is left out of it.
+        batch_size: examples a step; the remainder of an epoch that fills no batch is left out of it. Not
+            needed for a `Stream`, whose first batch says it.
         hyper: scalars by name, traced: learning rate, dropout rate, penalty.
         valid: validation examples, measured after every epoch; never trained on.
         metrics: functions by name, ``metric(outputs, targets)`` one value per example.
@@ -105,36 +112,37 @@ def fit(
         3.0
     """
     check_parts(net, loss, optimizer, penalty)
-    callbacks = session.check_callbacks(callbacks)
-    spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
+    host = Host(epochs, progress=progress, callbacks=callbacks, log=log, stop_on=stop_on, checkpoint=checkpoint,
+                resume=resume)  # fmt: skip
     hyper = door.hyper(hyper)
-    if metrics and valid is None and not spec.train_metrics:
-        raise ValueError(
-            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
-                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
-        )  # fmt: skip
-    arrays = door.arrays(net, data, valid, scaling, hyper)
+    if isinstance(data, Stream):
+        return fit_stream(net, data, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
+                          hyper=hyper, valid=valid, metrics=metrics, penalty=penalty, scaling=scaling,
+                          seed=seed, host=host, options=options)  # fmt: skip
+    spec = door.spec(epochs, batch_size, metrics, valid, options)
+    spec.layout.same((hyper, seed))
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
-    logs, stop = Closing(writers(log)), StopSignal(stop_on)
-    with logs, Reporter(progress, epochs) as reporter:
+    with host:
         begin = time.perf_counter()
-        carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
-        for writer in logs.writers:
-            writer.begin(session.history_of(carry), int(carry.epoch), resume=int(carry.epoch) > 0)
+        carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))
+        carry = host.begin(carry, lambda: describe(
+            carry, arrays, hyper, spec, seed=seed, program=runner.digest(carry, arrays, hyper)))
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
-        reporter.compiled(compile_s)
+        host.reporter.compiled(compile_s)
         first = int(carry.epoch)
-        hooks: list[Hook] = [*logs.writers, *callbacks, stop]
-        with stop:
-            moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, hooks)
-    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
+        report = partial(runner.report, data=arrays, hyper=hyper)
+        with host.stop:
+            moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, host.reporter, host.hooks,
+                                 report)  # fmt: skip
+    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), spec.batch_size) * spec.batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
-    found = runner.result(moment.carry)
+    found = runner.finished(moment.carry)(moment.carry)
     fitted = Fitted(net, found.params, found.state, found.opt_state, moment.history, timing, hyper,
-                    arrays.scaling, classes, spec.recorded, found.average, found.stopping,
-                    moment.stopped)  # fmt: skip
-    return end(fitted, moment, stop, logs.fault)
+                    arrays.scaling, classes, spec.recorded, found.average, found.stopping, moment.stopped,
+                    jax.ShapeDtypeStruct(arrays.inputs.shape[1:], arrays.inputs.dtype))  # fmt: skip
+    return host.end(fitted, moment)
