@@ -29,6 +29,9 @@ def test_history_draws_one_panel_a_quantity(tmp_path: Path) -> None:
 def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="nothing was recorded"):
         plot.history({})
+    for best, error in ((3, ValueError), (-2, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="'best'"):
+            plot.history(CURVES, best=best)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"plot.history\(fitted.history\)"):
         plot.history([1.0, 2.0])  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
