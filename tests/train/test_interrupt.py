@@ -1,6 +1,8 @@
 """Real signals: the first ends a run after its chunk with nothing lost, the second ends it at once."""
 
+import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +71,36 @@ def test_the_first_signal_lets_the_chunk_end(
     assert error.fitted.predict(X).shape == (70, 3)
     until = run(callbacks=[lambda moment: "here" if moment.epoch == 3 else None])
     jax.tree.map(np.testing.assert_array_equal, until.params, error.fitted.params)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_goes_on_as_its_message_says(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "CHUNK_SECONDS", 0.0)
+
+    def logs(folder: Path) -> list[Any]:
+        return [folder / "a.jsonl", folder / "a.csv", log.TensorBoard(folder)]
+
+    def enough(moment: Moment) -> str | None:
+        return "enough" if moment.epoch == 12 else None
+
+    whole = run(callbacks=[enough], log=logs(tmp_path / "whole"))
+    broken = {"checkpoint": tmp_path / "saved", "log": logs(tmp_path / "broken"), "stop_on": [name]}
+    with pytest.raises(Interrupted, match=re.escape(f"checkpoint={str(tmp_path / 'saved')!r}, resume=True")):
+        run(**broken, callbacks=[send(name, at=5)])
+    with pytest.raises(ValueError, match="with a run of 5 epochs"):
+        run(**broken, callbacks=[enough])
+    again = run(**broken, callbacks=[enough], resume=True)
+    jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
+    for file in ("a.jsonl", "a.csv"):
+        content = (tmp_path / "whole" / file).read_bytes()
+        assert (tmp_path / "broken" / file).read_bytes() == content
+        assert content.count(b"\n") == 12 + (file == "a.csv")
+    sizes = [
+        len(writer.path.read_bytes()) for writer in (logs(tmp_path / part)[2] for part in ("whole", "broken"))
+    ]
+    assert sizes[0] == sizes[1]
 
 
 def test_a_signal_from_outside_comes_while_a_chunk_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +298,8 @@ def test_the_message_says_how_to_go_on() -> None:
     )
     assert caught.value.fitted is fitted
     assert caught.value.__cause__ is fault
+    with pytest.raises(Interrupted, match="after epoch 3 of 9 and 7 steps of the next. It is saved."):
+        end(fitted, dataclasses.replace(moment, cursor=7), stop, fault, Path("runs/a"))
 
 
 @pytest.mark.parametrize(
