@@ -298,7 +298,7 @@ def test_the_message_says_how_to_go_on() -> None:
     )
     assert caught.value.fitted is fitted
     assert caught.value.__cause__ is fault
-    with pytest.raises(Interrupted, match="after epoch 3 of 9 and 7 steps of the next. It is saved."):
+    with pytest.raises(Interrupted, match=r"after epoch 3 of 9 and 7 steps of the next\. It is saved"):
         end(fitted, dataclasses.replace(moment, cursor=7), stop, fault, Path("runs/a"))
 
 
