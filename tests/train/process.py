@@ -54,6 +54,7 @@ found = {
     "stopped": [stopped.stopped, stopped.history.epochs],
     "seeds": message(seed=index),
     "rates": message(hyper={"learning_rate": 0.1 + 0.1 * index}),
+    "checkpoint": message(checkpoint="never made"),
     "diverged": message(hyper={"learning_rate": 1e30}),
     "gathered": np.asarray(split.gathered(jax.jit(split.params)(part))).tolist() == list(range(32)),
     "largest": split.largest(index, -index),

@@ -101,6 +101,11 @@ def test_processes_that_differ_are_told(found: list[dict[str, Any]]) -> None:
             assert "the same examples, hyperparameters and seed" in process[name]
 
 
+def test_a_checkpoint_of_several_processes_is_refused(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        assert "'checkpoint' is a folder for 2 processes; expected one process" in process["checkpoint"]
+
+
 def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> None:
     first, second = found
     assert first["diverged"] == second["diverged"]

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdl.train.checkpoint.manifest import Damaged
@@ -50,11 +49,6 @@ class _context:
         saving = self.context.array.saving
         saving.use_compression, saving.enable_write_sharding_file = False, False
         saving.array_metadata_store, saving.enable_post_merge_validation = None, False
-        if jax.distributed.is_initialized():
-            index = jax.process_index()
-            multiple = self.context.multiprocessing
-            multiple.primary_host, multiple.active_processes = index, {index}
-            multiple.barrier_sync_key_prefix = f"jaxdl{index}"
         self.context.__enter__()
         return orbax
 

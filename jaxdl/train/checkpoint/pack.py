@@ -121,19 +121,13 @@ def digests(buffers: Buffers) -> dict[str, dict[str, Any]]:
 
 
 def _data(name: str, leaf: Any) -> tuple[Any, str | None]:
-    """Return the numbers of a leaf, whole on this process, and the generator's name where it is a key."""
+    """Return the numbers of a leaf, and the name of the generator where it is a key."""
     if not isinstance(leaf, jax.Array | np.ndarray | np.generic) or leaf.dtype == np.dtype(object):
         raise DtypeError(
             explain("save", f"tree['{name}']", got=f"a {type(leaf).__name__}", expected="an array",
                     fix="put numbers and text into the record")
         )  # fmt: skip
-    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
-        # Every process takes part in gathering what lies on several of them.
-        mesh = getattr(leaf.sharding, "mesh", None)
-        if mesh is not None and not leaf.is_fully_replicated:
-            leaf = jax.device_put(leaf, jax.NamedSharding(mesh, jax.P()))
-        leaf = leaf.addressable_data(0)
-    if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if not (isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)):
         return leaf, None
     impl = jax.random.key_impl(leaf)
     if not isinstance(impl, str):

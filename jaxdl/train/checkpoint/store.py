@@ -48,8 +48,8 @@ class Store:
     all is forced to the disk, and one rename puts it in its place: a process that is killed leaves the old
     state or the new one. Digests find damage by chance, not by intent: no one signs them.
 
-    With several processes each calls `save` and `restore`, on a folder that all see; the first one writes,
-    after it has gathered what lies elsewhere.
+    One process writes: its arrays may lie on many devices, but not on those of other processes. Orbax saves
+    from all processes of a run together or not at all, which one lock and one manifest do not fit.
 
     Args:
         folder: where the steps are; made if it is missing.
@@ -60,6 +60,7 @@ class Store:
     Raises:
         LockError: another process holds the folder.
         OSError: the folder cannot be made or written.
+        ValueError: there are several processes, or an argument is out of range.
 
     Example:
         >>> import tempfile
@@ -78,9 +79,14 @@ class Store:
         self.keep = None if keep is None else _checks.positive_integer("Store", "keep", keep)
         self.mode = mode
         _checks.one_of("Store", "mode", mode, ("min", "max"))
-        # Asking for the number of this process alone would start a device.
-        first = not jax.distributed.is_initialized() or jax.process_index() == 0
-        self._writes = writable and first
+        self._writes = writable
+        # Asking for the number of processes alone would start a device.
+        if jax.distributed.is_initialized() and jax.process_count() > 1:
+            raise ValueError(
+                explain("fit", "checkpoint", got=f"a folder for {jax.process_count()} processes",
+                        expected="one process, on as many devices as it has",
+                        fix="leave checkpoint out, and save the gathered model at the end by train.save")
+            )  # fmt: skip
         self._lock = Lock(self.folder)
         self._held = False
         # Steps that are damaged, or whose rename was perhaps not made: a new one may take their place.
