@@ -246,8 +246,8 @@ def fsdp(n: int | None = None, *, min_size: int = SMALLEST_SPLIT) -> Plan:
         ValueError: more devices than there are, or fewer than all with several processes.
 
     Example:
-        >>> fsdp(1, min_size=16).spec((4, 8))
-        PartitionSpec(None, 'devices')
+        >>> tuple(fsdp(1, min_size=16).spec((4, 8)))
+        (None, 'devices')
 
     Reference:
         Rajbhandari et al. (2020), "ZeRO"; Zhao et al. (2023), "PyTorch FSDP".
