@@ -16,7 +16,7 @@ from jaxdl.net import Net
 from jaxdl.train.health import labelled
 from jaxdl.train.parts import rule
 from jaxdl.train.shard import ALONE, Plan
-from jaxdl.train.spec import Arrays, Hyper
+from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
 
 Examples = Dataset | tuple[Any, Any]
 
@@ -28,6 +28,28 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
         raise ValueError(explain("fit", "seed", got=seed, expected="below 2^32", fix="pass seed % 2**32"))
     parameters, order = jax.random.split(jax.random.key(seed))
     return parameters, order
+
+
+def spec(
+    epochs: int,
+    batch_size: int | None,
+    metrics: Mapping[str, Metric] | None,
+    valid: Any,
+    options: dict[str, Any],
+) -> Spec:
+    """Return the static part of a run, and refuse metrics that nothing is measured on."""
+    if batch_size is None:
+        raise DtypeError(
+            explain("fit", "batch_size", got="None", expected="a whole number, for examples in memory",
+                    fix="batch_size=32")
+        )  # fmt: skip
+    found = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
+    if metrics and valid is None and not found.train_metrics:
+        raise ValueError(
+            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
+                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
+        )  # fmt: skip
+    return found
 
 
 def hyper(values: Hyper | None) -> dict[str, Any]:

@@ -135,4 +135,4 @@ def _augmented(augment: Callable[..., Any], key: jax.Array, x: Any) -> Any:
 
 def _described(tree: Any) -> tuple[Any, str]:
     shapes = [f"{jnp.result_type(leaf)} {jnp.shape(leaf)}" for leaf in jax.tree.leaves(tree)]
-    return jax.tree.structure(tree), ", ".join(shapes)
+    return jax.tree.structure(tree), ", ".join(shapes) or "nothing"
