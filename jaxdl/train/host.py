@@ -42,9 +42,10 @@ class Host:
         resume: bool,
     ) -> None:
         checked = session.check_callbacks(callbacks)
-        # One of several processes speaks for all.
-        self.reporter = Reporter(progress if jax.process_index() == 0 else "off", epochs)
-        self.logs, self.stop = Closing(writers(log)), StopSignal(stop_on)
+        # The first of several processes speaks and writes for all.
+        first = jax.process_index() == 0
+        self.reporter = Reporter(progress if first else "off", epochs)
+        self.logs, self.stop = Closing(writers(log if first else None)), StopSignal(stop_on)
         if checkpoint is None and resume:
             raise ValueError(
                 explain("fit", "resume", got=True, expected="False without a checkpoint",

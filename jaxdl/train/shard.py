@@ -121,6 +121,10 @@ class Plan:
         self.same(host)
         return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), host)
 
+    def segments(self, device: Any) -> Any:
+        """Return where batches (steps, batch, ...) of a stream are put: `device` where there is no plan."""
+        return device if self.mesh is None else self._sharding(PartitionSpec(None, AXIS))
+
     def place_carry(self, carry: Any) -> Any:
         """Lay out a `Carry` that was read from a file, or left by another number of devices."""
 

@@ -1,6 +1,6 @@
 """One of several processes that train one model over loopback; prints JSON for test_processes.py.
 
-Run as ``process.py COORDINATOR PROCESSES INDEX``.
+Run as ``process.py COORDINATOR PROCESSES INDEX [FOLDER]``; with a folder it is checkpointed and resumed.
 """
 
 import json
@@ -38,24 +38,43 @@ def message(**options: object) -> str:
     return "no error"
 
 
+def resumed(folder: str) -> dict[str, object]:
+    """Stop a fully sharded run after each epoch, as processes see it, and go on from the checkpoint."""
+    plan, policy = shard.fsdp(min_size=16), train.Checkpoint(folder)
+    first = fit(plan, checkpoint=policy, callbacks=[stop_here])
+    again = fit(plan, checkpoint=policy, resume=True)
+    whole = fit(plan)
+    kernels = [plan.gathered(one.params)["layers"][0]["kernel"] for one in (again, whole)]
+    return {
+        "stopped": first.history.epochs,
+        "split": list(again.params["layers"][0]["kernel"].addressable_shards[0].data.shape),
+        "same": bool(np.array_equal(*kernels)),
+        "history": bool(np.array_equal(again.history["loss"], whole.history["loss"])),
+    }
+
+
+def trained() -> dict[str, object]:
+    fitted = fit(PLAN, progress="lines")
+    stopped = fit(PLAN, callbacks=[stop_here])
+    kernel = fitted.params["layers"][0]["kernel"]
+    split = shard.fsdp(min_size=16)
+    part = jax.jit(split.params)(split.place(np.arange(32.0)))
+    return {
+        "processes": jax.process_count(),
+        "addressable": kernel.is_fully_addressable,
+        "history": {name: values.tolist() for name, values in fitted.history.items()},
+        "kernel": np.asarray(kernel).tolist(),
+        "predicted": fitted.predict(X[:3]).tolist(),
+        "evaluated": fitted.evaluate((X, Y), loss=LOSS),
+        "stopped": [stopped.stopped, stopped.history.epochs],
+        "seeds": message(seed=index),
+        "rates": message(hyper={"learning_rate": 0.1 + 0.1 * index}),
+        "diverged": message(hyper={"learning_rate": 1e30}),
+        "part": list(part.addressable_shards[0].data.shape),
+        "gathered": np.asarray(split.gathered(part)).tolist() == list(range(32)),
+        "largest": split.largest(index, -index),
+    }
+
+
 PLAN = shard.data_parallel()
-fitted = fit(PLAN, progress="lines")
-stopped = fit(PLAN, callbacks=[stop_here])
-kernel = fitted.params["layers"][0]["kernel"]
-split = shard.fsdp(min_size=16)
-part = split.place(np.arange(32.0))
-found = {
-    "processes": jax.process_count(),
-    "addressable": kernel.is_fully_addressable,
-    "history": {name: values.tolist() for name, values in fitted.history.items()},
-    "kernel": np.asarray(kernel).tolist(),
-    "predicted": fitted.predict(X[:3]).tolist(),
-    "evaluated": fitted.evaluate((X, Y), loss=LOSS),
-    "stopped": [stopped.stopped, stopped.history.epochs],
-    "seeds": message(seed=index),
-    "rates": message(hyper={"learning_rate": 0.1 + 0.1 * index}),
-    "diverged": message(hyper={"learning_rate": 1e30}),
-    "gathered": np.asarray(split.gathered(jax.jit(split.params)(part))).tolist() == list(range(32)),
-    "largest": split.largest(index, -index),
-}
-print(json.dumps(found))
+print(json.dumps(resumed(sys.argv[4]) if len(sys.argv) > 4 else trained()))

@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
+def processes(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
     paths = os.pathsep.join(map(str, FOLDERS))
     flags = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths}
     command = [
@@ -40,7 +40,7 @@ def processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     ]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     started = [
-        subprocess.Popen([*command, str(count), str(index)], env={**os.environ, **flags}, **pipes)
+        subprocess.Popen([*command, str(count), str(index), *arguments], env={**os.environ, **flags}, **pipes)
         for index in range(count)
     ]
     try:
@@ -48,16 +48,20 @@ def processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
-@pytest.fixture(scope="module")
-def outputs() -> list[str]:
-    with processes(2) as started:
+def output_of_two(*arguments: str) -> list[str]:
+    with processes(2, *arguments) as started:
         done = [process.communicate(timeout=SECONDS) for process in started]
         for process, (_, errors) in zip(started, done, strict=True):
             assert process.returncode == 0, errors
     return [output for output, _ in done]
+
+
+@pytest.fixture(scope="module")
+def outputs() -> list[str]:
+    return output_of_two()
 
 
 @pytest.fixture(scope="module")
@@ -109,5 +113,13 @@ def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> N
 
 def test_what_is_split_can_be_gathered(found: list[dict[str, Any]]) -> None:
     for process in found:
+        assert process["part"] == [16]
         assert process["gathered"]
         assert process["largest"] == [1, 0]
+
+
+@pytest.mark.slow  # 20 s
+def test_a_sharded_run_of_two_processes_is_resumed_by_both(tmp_path: Path) -> None:
+    for output in output_of_two(str(tmp_path / "run")):
+        found = json.loads(output.splitlines()[-1])
+        assert found == {"stopped": 1, "split": [2, 8], "same": True, "history": True}
