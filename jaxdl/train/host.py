@@ -42,14 +42,22 @@ class Host:
         resume: bool,
     ) -> None:
         checked = session.check_callbacks(callbacks)
-        # The first of several processes speaks and writes for all.
-        first = jax.process_index() == 0
-        self.reporter = Reporter(progress if first else "off", epochs)
-        self.logs, self.stop = Closing(writers(log if first else None)), StopSignal(stop_on)
+        # One of several processes speaks for all.
+        self.reporter = Reporter(progress if jax.process_index() == 0 else "off", epochs)
+        found = writers(log)
+        self.logs = Closing(found if jax.process_index() == 0 else [])
+        self.stop, self.resume = StopSignal(stop_on), resume
         if checkpoint is None and resume:
             raise ValueError(
                 explain("fit", "resume", got=True, expected="False without a checkpoint",
                         fix="checkpoint='runs/first'")
+            )  # fmt: skip
+        if checkpoint is not None and jax.process_count() > 1:
+            # Orbax lets every process take part in each save, also where one alone is told to write.
+            raise ValueError(
+                explain("fit", "checkpoint", got=f"given in one of {jax.process_count()} processes",
+                        expected="None with several processes",
+                        fix="one process with many devices, or save what was trained in the first process")
             )  # fmt: skip
         self.saver = None if checkpoint is None else Saver(checkpoint, resume=resume)
         savers = [] if self.saver is None else [self.saver]
@@ -75,7 +83,7 @@ class Host:
             carry = self.saver.begin(carry, description())
         epoch = int(carry.epoch)
         for writer in self.logs.writers:
-            writer.begin(session.history_of(carry), epoch, resume=epoch > 0)
+            writer.begin(session.history_of(carry), epoch, resume=self.resume)
         return carry
 
     @property

@@ -1,6 +1,6 @@
 """One of several processes that train one model over loopback; prints JSON for test_processes.py.
 
-Run as ``process.py COORDINATOR PROCESSES INDEX [FOLDER]``; with a folder it is checkpointed and resumed.
+Run as ``process.py COORDINATOR PROCESSES INDEX``.
 """
 
 import json
@@ -21,9 +21,10 @@ from jaxdl.train import shard  # noqa: E402
 
 
 def fit(plan: shard.Plan, **options: object) -> train.Fitted:
+    data = options.pop("data", (X[:50], Y[:50]))
     given = {"valid": (X[50:], Y[50:]), "loss": LOSS, "optimizer": adam, "metrics": METRICS, "epochs": 5,
              "batch_size": 10, "hyper": HYPER, "progress": "off", "shard": plan}  # fmt: skip
-    return train.fit(NET, (X[:50], Y[:50]), **{**given, **options})
+    return train.fit(NET, data, **{**given, **options})
 
 
 def stop_here(moment: train.Moment) -> str | None:
@@ -36,21 +37,6 @@ def message(**options: object) -> str:
     except (ValueError, DivergenceError) as error:
         return str(error)
     return "no error"
-
-
-def resumed(folder: str) -> dict[str, object]:
-    """Stop a fully sharded run after each epoch, as processes see it, and go on from the checkpoint."""
-    plan, policy = shard.fsdp(min_size=16), train.Checkpoint(folder)
-    first = fit(plan, checkpoint=policy, callbacks=[stop_here])
-    again = fit(plan, checkpoint=policy, resume=True)
-    whole = fit(plan)
-    kernels = [plan.gathered(one.params)["layers"][0]["kernel"] for one in (again, whole)]
-    return {
-        "stopped": first.history.epochs,
-        "split": list(again.params["layers"][0]["kernel"].addressable_shards[0].data.shape),
-        "same": bool(np.array_equal(*kernels)),
-        "history": bool(np.array_equal(again.history["loss"], whole.history["loss"])),
-    }
 
 
 def trained() -> dict[str, object]:
@@ -69,6 +55,8 @@ def trained() -> dict[str, object]:
         "stopped": [stopped.stopped, stopped.history.epochs],
         "seeds": message(seed=index),
         "rates": message(hyper={"learning_rate": 0.1 + 0.1 * index}),
+        "checkpoint": message(checkpoint="runs/never"),
+        "stream": message(data=train.Stream([(X[:10], Y[:10])]), batch_size=None),
         "diverged": message(hyper={"learning_rate": 1e30}),
         "part": list(part.addressable_shards[0].data.shape),
         "gathered": np.asarray(split.gathered(part)).tolist() == list(range(32)),
@@ -77,4 +65,4 @@ def trained() -> dict[str, object]:
 
 
 PLAN = shard.data_parallel()
-print(json.dumps(resumed(sys.argv[4]) if len(sys.argv) > 4 else trained()))
+print(json.dumps(trained()))
