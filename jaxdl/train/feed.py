@@ -47,6 +47,7 @@ class Feed:
         first: the first batch, known before the network has been compiled for it.
         capacity: batches that a segment may hold.
         fill: batches that it should hold, set by whoever measures the time that they take.
+        device: where segments are put, a device or a sharding of them.
     """
 
     def __init__(self, stream: Stream, epochs: int) -> None:
@@ -54,7 +55,7 @@ class Feed:
         self.first: Batch | None = None
         self.capacity = 1
         self._classes: int | None = None
-        self._told, self._device = threading.Event(), here()
+        self._told, self.device = threading.Event(), here()
         self._ahead: Ahead[Any] = Ahead(self._items, size=stream.prefetch)
 
     def __enter__(self) -> Self:
@@ -106,7 +107,7 @@ class Feed:
             stacked = np.zeros((self.capacity, *like.shape), like.dtype)
             for slot, batch in zip(stacked, batches):
                 slot[...] = getattr(batch, kind)
-            arrays.append(jax.device_put(stacked, self._device))
+            arrays.append(jax.device_put(stacked, self.device))
         inputs, targets = arrays
         return Segment(first.epoch, first.step, len(batches), last.length, inputs, targets, last.final,
                        last.state)  # fmt: skip

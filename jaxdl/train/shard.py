@@ -121,6 +121,10 @@ class Plan:
         self.same(host)
         return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), host)
 
+    def segments(self, device: Any) -> Any:
+        """Return where batches (steps, batch, ...) of a stream are put: `device` where there is no plan."""
+        return device if self.mesh is None else self._sharding(PartitionSpec(None, AXIS))
+
     def place_carry(self, carry: Any) -> Any:
         """Lay out a `Carry` that was read from a file, or left by another number of devices."""
 
@@ -246,8 +250,8 @@ def fsdp(n: int | None = None, *, min_size: int = SMALLEST_SPLIT) -> Plan:
         ValueError: more devices than there are, or fewer than all with several processes.
 
     Example:
-        >>> fsdp(1, min_size=16).spec((4, 8))
-        PartitionSpec(None, 'devices')
+        >>> tuple(fsdp(1, min_size=16).spec((4, 8)))
+        (None, 'devices')
 
     Reference:
         Rajbhandari et al. (2020), "ZeRO"; Zhao et al. (2023), "PyTorch FSDP".

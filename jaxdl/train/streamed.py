@@ -80,6 +80,7 @@ def fit_stream(
         begin = time.perf_counter()
         first = _first(feed, batch_size, epochs, options)
         spec = door.spec(epochs, len(first.inputs), metrics, valid, options)
+        _check_processes()
         classes = _classes(net, first, scaling, hyper)
         whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout)
         door.ranges(net, whole, optimizer, hyper)
@@ -87,7 +88,7 @@ def fit_stream(
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
         fresh = jax.block_until_ready(runner.start(*door.keys(seed), whole, hyper))
         data = whole._replace(inputs=None, targets=None)
-        shapes = _shapes(feed, first)
+        shapes = _shapes(feed, first, spec)
         carry = host.begin(fresh if carry is None else carry, lambda: describe(
             fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
             stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
@@ -99,6 +100,7 @@ def fit_stream(
         programs = runner.compiled(carry, shapes, data, hyper)
         compile_s = time.perf_counter() - begin
         host.reporter.compiled(compile_s)
+        feed.device = spec.layout.segments(feed.device)
         run = _Run(runner, programs, feed, data, hyper, spec, host)
         with host.stop:
             moment = run.chunks(carry, classes)
@@ -204,6 +206,15 @@ def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str
     return first
 
 
+def _check_processes() -> None:
+    if jax.process_count() > 1:
+        raise ValueError(
+            explain("fit", "data", got=f"a Stream in one of {jax.process_count()} processes",
+                    expected="arrays, or one process",
+                    fix="pass the arrays: every process holds all, and each device takes its part")
+        )  # fmt: skip
+
+
 def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper) -> int | None:
     """Return the number of classes where targets are class numbers, and check those of the first batch."""
     outputs = door.abstract_outputs(net, first.inputs, scaling, hyper)
@@ -225,8 +236,10 @@ def _length(stream: Stream, spec: Spec) -> int | None:
     return stream.length
 
 
-def _shapes(feed: Feed, first: Batch) -> tuple[Any, Any]:
+def _shapes(feed: Feed, first: Batch, spec: Spec) -> tuple[Any, Any]:
     def shape(array: np.ndarray) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype)
+        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype, sharding=sharding)
+
+    sharding = spec.layout.segments(None)
 
     return shape(first.inputs), shape(first.targets)
