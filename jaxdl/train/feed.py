@@ -108,5 +108,5 @@ class Feed:
                 slot[...] = getattr(batch, kind)
             arrays.append(jax.device_put(stacked, self._device))
         inputs, targets = arrays
-        return Segment(first.epoch, first.step, len(batches), last.length, inputs, targets, last.final,
+        return Segment(first.epoch, first.step, len(batches), last.steps, inputs, targets, last.final,
                        last.state)  # fmt: skip

@@ -255,7 +255,7 @@ def _own(frames: Sequence[Any]) -> Iterator[Any]:
 
 
 def _library(file: str) -> bool:
-    """Tell whether a file is of jax, flax, optax or Python itself; in other packages there may be networks."""
+    """Tell whether a file is of jax, flax, optax or Python itself; other packages may hold networks."""
     python = file.startswith(PYTHON) and not file.startswith(SITE)
     return python or file.startswith(LIBRARIES)
 
