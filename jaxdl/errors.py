@@ -56,6 +56,30 @@ class DivergenceError(ArithmeticError):
         self.norms = norms
 
 
+class Interrupted(KeyboardInterrupt):
+    """A training run was stopped by Ctrl-C, or another signal, after a whole chunk of epochs.
+
+    Attributes:
+        fitted: the `Fitted` so far.
+        epoch: whole epochs that it was trained for.
+    """
+
+    def __init__(self, message: str, *, fitted: Any, epoch: int) -> None:
+        super().__init__(message)
+        self.fitted = fitted
+        self.epoch = epoch
+
+
+class LogError(OSError):
+    """The metrics of a run could not be written in full; the run itself is whole.
+
+    Attributes:
+        fitted: the `Fitted`, or None where `jaxdl.train.fit` did not raise it.
+    """
+
+    fitted: Any = None
+
+
 class GradientError(ArithmeticError):
     """A gradient does not agree with the difference quotients of its function.
 

@@ -1,5 +1,13 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
+from . import log as log
+from . import shard as shard
+from .cache import compilation_cache as compilation_cache
+from .compile import Compiled as Compiled
+from .compile import compile as compile
+from .export import Exported as Exported
+from .export import export as export
+from .export import load_exported as load_exported
 from .fit import fit as fit
 from .fitted import Fitted as Fitted
 from .fitted import Timing as Timing

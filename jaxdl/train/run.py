@@ -40,13 +40,14 @@ class Run:
         initial, key = jax.random.split(_checks.key("train", key))
         params, state = self.net.init(initial)
         hyper = strong(hyper)
-        learner = (params, state, make_rule(self.held, self.optimizer, hyper, self.spec).init(params))
-        params, state, opt_state = learner if self.spec.shard is None else self.spec.shard.learner(learner)
+        opt_state = make_rule(self.held, self.optimizer, hyper, self.spec).init(params)
         history = self._history(params, state, opt_state, data, hyper)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
         carry = Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
         rule = self.spec.early_stopping
-        return carry if rule is None else carry._replace(stopping=stopping.start(rule, self._kept(carry)))
+        if rule is not None:
+            carry = carry._replace(stopping=stopping.start(rule, self._kept(carry)))
+        return self.spec.layout.carry(carry)
 
     def advance(self, carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         """Train up to epoch `stop`, a traced number, or until early stopping ends the run."""
@@ -60,7 +61,7 @@ class Run:
                 lambda carry: self.epoch(carry.epoch, carry, data, hyper),
                 carry,
             )
-        return self.check(carry, data)
+        return self.spec.layout.carry(self.check(carry, data))
 
     def epoch(self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper) -> Carry:
         """Train for one epoch; a run that has stopped is left as it is."""
@@ -86,7 +87,7 @@ class Run:
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Train for step `index` of epoch ``carry.epoch`` alone; return the carry and what was recorded."""
         hyper = strong(hyper)
-        fetch, xs = fetcher(data, self.indices(carry, carry.epoch, data), self.spec.shard)
+        fetch, xs = fetcher(data, self.indices(carry, carry.epoch, data), self.spec.layout)
         item = (index, jax.tree.map(lambda leaf: leaf[index], xs))
         learner, ys = self.body(carry, carry.epoch, data, hyper, fetch)(learner_of(carry), item)
         params, state, opt_state = learner
@@ -142,7 +143,7 @@ class Run:
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Scan over the steps of one epoch; return the carry and what is recorded, by name."""
         indices = self.indices(carry, number, data)
-        fetch, xs = fetcher(data, indices, self.spec.shard)
+        fetch, xs = fetcher(data, indices, self.spec.layout)
         items = (jnp.arange(len(indices), dtype=jnp.int32), xs)
         learner, ys = lax.scan(self.body(carry, number, data, hyper, fetch), learner_of(carry), items)
         outputs = self._abstract_outputs(carry, data, hyper)

@@ -11,7 +11,7 @@ from jaxdl.net import Net
 from jaxdl.train.loop import make_run, program_of
 from jaxdl.train.replay import Report, make_approach, replay
 from jaxdl.train.run import Run
-from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Spec
+from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 
 PROGRAMS_KEPT = 16
 
@@ -23,13 +23,13 @@ class Runner:
         self.run, self.program, self.thorough = plain, program_of(plain), program_of(careful)
         program, thorough = self.program, self.thorough
         self.start = jax.jit(program.start)
-        chooses = spec.early_stopping is not None or spec.average is not None
-        self.result = jax.jit(program.result) if chooses else program.result
+        self.chooses = spec.early_stopping is not None or spec.average is not None
+        self.result = jax.jit(program.result) if self.chooses else program.result
         self.advance = jax.jit(program.advance)
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
-        self.ready: dict[Any, Callable[..., Carry]] = {}
+        self.ready: dict[Any, jax.stages.Compiled] = {}
 
     def report(self, before: Carry, step: int, steps: int, *, data: Arrays, hyper: Hyper) -> Report:
         """Replay a step at which the run diverged, from the state before its chunk of epochs of `steps`."""
@@ -38,12 +38,23 @@ class Runner:
         carry, batch = self.approach(carry, jnp.int32(index), data, hyper)
         return replay(self.run, carry, index, batch, data, hyper)
 
-    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> Callable[..., Carry]:
-        """Return `advance` compiled for these shapes."""
-        leaves, structure = jax.tree.flatten((carry, arrays, hyper))
-        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
+    def started(self, keys: tuple[jax.Array, jax.Array], arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
+        """Return `start` compiled for these shapes: ``(key, order, arrays, hyper) -> Carry``."""
+        return self._compiled(self.start, *keys, arrays, hyper)
+
+    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
+        """Return `advance` compiled for these shapes: ``(carry, stop, arrays, hyper) -> Carry``."""
+        return self._compiled(self.advance, carry, jnp.int32(1), arrays, hyper)
+
+    def finished(self, carry: Carry) -> Callable[[Carry], Result]:
+        """Return `result` compiled for these shapes, where there is anything to compute."""
+        return self._compiled(self.result, carry) if self.chooses else self.program.result
+
+    def _compiled(self, function: Any, *arguments: Any) -> jax.stages.Compiled:
+        leaves, structure = jax.tree.flatten(arguments)
+        shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
         if shapes not in self.ready:
-            self.ready[shapes] = self.advance.lower(carry, jnp.int32(1), arrays, hyper).compile()
+            self.ready[shapes] = function.lower(*arguments).compile()
         return self.ready[shapes]
 
 

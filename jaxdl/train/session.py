@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.errors import DivergenceError, explain
+from jaxdl.errors import DivergenceError, DtypeError, explain
 from jaxdl.train import health
 from jaxdl.train.history import History
 from jaxdl.train.order import steps_per_epoch
@@ -20,7 +20,7 @@ from jaxdl.train.replay import Report
 from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Spec
 
 CHUNK_SECONDS = 0.1
-EARLY = "early stopping"
+EARLY, ELSEWHERE = "early stopping", "stopped in another process"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +89,10 @@ def run(
         moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry))
         reporter.epoch(moment.epoch, moment.history, speed)
         moment = called(hooks, moment)
+        # All processes go on alike: with the chunk of the slowest one, or not when one of them stops.
+        seconds, ends = spec.layout.largest(seconds, moment.stopped is not None)
+        if ends and moment.stopped is None:
+            moment = dataclasses.replace(moment, stopped=ELSEWHERE)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
     return moment
 
@@ -108,10 +112,27 @@ def early(carry: Carry) -> str | None:
     return EARLY if carry.stopping is not None and bool(carry.stopping.stopped) else None
 
 
+def check_callbacks(callbacks: Any) -> list[Hook]:
+    """Return the callbacks of `fit` as a list, or raise `DtypeError`."""
+    listed = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    wrong = [entry for entry in listed if not callable(entry)]
+    if wrong or not isinstance(callbacks, list | tuple):
+        got = f"a list with a {type(wrong[0]).__name__}" if wrong else f"a {type(callbacks).__name__}"
+        raise DtypeError(
+            explain("fit", "callbacks", got=got, expected="a list of functions of a Moment",
+                    fix="callbacks=[lambda moment: print(moment.epoch)]")
+        )  # fmt: skip
+    return listed
+
+
 def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
     """Call the hooks in turn; return the moment with the first reason to stop."""
     for hook in hooks:
-        reason: Any = hook(moment)
+        try:
+            reason: Any = hook(moment)
+        except Exception as error:
+            _save(hooks, hook, moment, error)
+            raise
         if not isinstance(reason, str | None):
             raise TypeError(
                 explain("fit", "callbacks", got=f"a function that returned a {type(reason).__name__}",
@@ -120,6 +141,19 @@ def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
         if reason is not None and moment.stopped is None:
             moment = dataclasses.replace(moment, stopped=reason)
     return moment
+
+
+def _save(hooks: Sequence[Hook], failed: Hook, moment: Moment, error: Exception) -> None:
+    """Let the hooks that can save do it, before the error of another hook ends the run."""
+    error.add_note(f"fit: raised by a callback after epoch {moment.epoch} of {moment.epochs}")
+    for hook in hooks:
+        if hook is not failed and hasattr(hook, "save"):
+            try:
+                hook.save(moment)
+            except Exception as fault:
+                error.add_note(f"Besides, the state was not saved: {fault}")
+            else:
+                error.add_note("The state was saved before")
 
 
 def raise_diverged(

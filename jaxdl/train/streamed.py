@@ -16,11 +16,12 @@ from jaxdl.train import door, session
 from jaxdl.train.feed import Feed, Segment
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.health import labelled
+from jaxdl.train.host import Host
 from jaxdl.train.progress import Reporter
 from jaxdl.train.replay import Report, replay
 from jaxdl.train.segments import SegmentRunner, place_of, segment_runner_of
 from jaxdl.train.session import CHUNK_SECONDS, Hook, Moment
-from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Spec
+from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Metric, Optimizer, Penalty, Spec
 from jaxdl.train.stream import Batch, Stream
 
 
@@ -34,12 +35,12 @@ def fit_stream(
     batch_size: int | None,
     hyper: Hyper,
     valid: Dataset | tuple[Any, Any] | None,
+    metrics: Mapping[str, Metric] | None,
     penalty: Penalty | None,
     scaling: Any,
     seed: int,
-    progress: str,
-    callbacks: Sequence[Hook],
-    options: Mapping[str, Any],
+    host: Host,
+    options: dict[str, Any],
     carry: Carry | None = None,
 ) -> Fitted:
     """Train a network on a stream; `fit` says what the arguments are.
@@ -53,11 +54,11 @@ def fit_stream(
         batch_size: None, or the size that the batches must have.
         hyper: on the device.
         valid: as in `fit`.
+        metrics: as in `fit`.
         penalty: as in `fit`.
         scaling: as in `fit`.
         seed: as in `fit`.
-        progress: as in `fit`.
-        callbacks: as in `fit`; called after every healthy segment.
+        host: what stands around the run; its hooks are called after every healthy segment.
         options: further fields of `Spec`.
         carry: the state of a run to go on with, at the place that `Stream.seek` has put the stream.
 
@@ -67,12 +68,12 @@ def fit_stream(
     Raises:
         ValueError: batches of another size, a stream that stands elsewhere than `carry`, and as in `fit`.
     """
-    with Reporter(progress, epochs) as reporter, Feed(stream, epochs) as feed:
+    with host, Feed(stream, epochs) as feed:
         begin = time.perf_counter()
         first = _first(feed, batch_size, epochs, options)
-        spec = Spec(epochs, len(first.inputs), **options)
+        spec = door.spec(epochs, len(first.inputs), metrics, valid, options)
         classes = _classes(net, first, scaling, hyper)
-        whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper)
+        whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout)
         door.ranges(net, whole, optimizer, hyper)
         length = _length(stream, spec)
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
@@ -81,14 +82,17 @@ def fit_stream(
         data = whole._replace(inputs=None, targets=None)
         programs = runner.compiled(carry, _shapes(feed, first), data, hyper)
         compile_s = time.perf_counter() - begin
-        reporter.compiled(compile_s)
-        run = _Run(runner, programs, feed, data, hyper, spec, reporter, callbacks)
-        moment = run.chunks(carry, classes)
+        host.reporter.compiled(compile_s)
+        run = _Run(runner, programs, feed, data, hyper, spec, host.reporter, host.hooks)
+        with host.stop:
+            moment = run.chunks(carry, classes)
     timing = Timing(compile_s, moment.seconds, run.examples / moment.seconds if run.examples else 0.0)
     end = runner.plain.result(moment.carry)
     names = valid.classes if isinstance(valid, Dataset) else None
-    return Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, whole.scaling,
-                  names, spec.recorded, end.average, end.stopping, moment.stopped)  # fmt: skip
+    fitted = Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, whole.scaling,
+                    names, spec.recorded, end.average, end.stopping, moment.stopped,
+                    jax.ShapeDtypeStruct(whole.inputs.shape[1:], whole.inputs.dtype))  # fmt: skip
+    return host.end(fitted, moment)
 
 
 class _Run:
