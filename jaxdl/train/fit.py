@@ -127,8 +127,12 @@ def fit(
     with host:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))
-        carry = host.begin(carry, lambda: describe(
-            carry, arrays, hyper, spec, seed=seed, program=runner.digest(carry, arrays, hyper)))
+        carry = host.begin(
+            carry,
+            lambda: describe(
+                carry, arrays, hyper, spec, seed=seed, program=runner.digest(carry, arrays, hyper)
+            ),
+        )
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
         host.reporter.compiled(compile_s)

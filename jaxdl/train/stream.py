@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +112,7 @@ class Stream:
         """Batches an epoch, where that is known before the first pass; one more where the last is short."""
         return self.steps if self.steps is not None else self.source.length()
 
-    def seek(self, epoch: int, step: int = 0, state: dict[str, Any] | None = None) -> None:
+    def seek(self, epoch: int, step: int = 0, state: Mapping[str, Any] | None = None) -> None:
         """Begin the next run at a batch.
 
         Args:
@@ -138,7 +138,7 @@ class Stream:
                 explain("Stream.seek", "state", got=f"of epoch {state['epoch']}, step {state['step']}",
                         expected=f"that of epoch {epoch}, step {step}", fix="take both from the same record")
             )  # fmt: skip
-        self._start = {"epoch": epoch, "step": step} | (state or {})
+        self._start = {"epoch": epoch, "step": step, **(state or {})}
 
     def read(self, epochs: int) -> Iterator[Batch]:
         """Yield the checked batches of a run up to `epochs`, from where `seek` put it.

@@ -21,7 +21,7 @@ BATCHES = [(X[i : i + 2], Y[i : i + 2]) for i in range(0, 10, 2)]
 SHORT = (X[:1], Y[:1])
 OPTIONS: dict[str, Any] = {
     "loss": LOSS, "optimizer": adam, "hyper": HYPER, "progress": "off", "valid": (X[50:], Y[50:]),
-    "metrics": METRICS, "train_metrics": True, "seed": 3,
+    "metrics": METRICS, "train_metrics": True, "step_losses": True, "seed": 3,
 }  # fmt: skip
 
 
@@ -246,13 +246,19 @@ def digest(tree: Any) -> str:
 
 
 def test_the_same_batches_train_the_same_network_bit_by_bit() -> None:
-    whole = fit(NET, (X[:50], Y[:50]), epochs=4, batch_size=8, step_losses=True, **OPTIONS)
-    streamed = fit(NET, Stream(batches, steps=6), epochs=4, step_losses=True, **OPTIONS)
+    whole = fit(NET, (X[:50], Y[:50]), epochs=4, batch_size=8, **OPTIONS)
+    streamed = fit(NET, Stream(batches, steps=6), epochs=4, **STREAMED)
     assert digest((whole.params, whole.opt_state)) == digest((streamed.params, streamed.opt_state))
     assert list(whole.history) == list(streamed.history)
     for name, values in whole.history.items():
         np.testing.assert_allclose(streamed.history[name], values, rtol=1e-6, atol=1e-6)
     assert streamed.history["step_loss"].shape == (4, 6)
+
+
+@pytest.fixture(autouse=True)
+def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One capacity, smaller than an epoch, so that all runs have one program."""
+    monkeypatch.setattr(feed, "SEGMENT_STEPS", 4)
 
 
 class Counted:
@@ -275,9 +281,9 @@ def keep(moments: list[Moment]) -> Any:
 
 def resumed(stream: Stream, moment: Moment, epochs: int = 4) -> Any:
     """Go on from a moment with another stream."""
-    stream.seek(moment.epoch, moment.cursor, dict(moment.source_state or {}))
-    options = {"metrics": tuple(METRICS.items()), "train_metrics": True}
-    given = {name: value for name, value in STREAMED.items() if name not in ("metrics", "train_metrics")}
+    stream.seek(moment.epoch, moment.cursor, moment.source_state)
+    options = {"metrics": tuple(METRICS.items()), "train_metrics": True, "step_losses": True}
+    given = {name: value for name, value in STREAMED.items() if name not in options}
     given |= {
         "hyper": door.hyper(HYPER),
         "penalty": None,
@@ -289,14 +295,13 @@ def resumed(stream: Stream, moment: Moment, epochs: int = 4) -> Any:
 
 
 def test_segments_change_no_bit_and_compile_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "SEGMENT_STEPS", 4)
     before, ends, traces = threads(), [], []
     for fill in (1, 3, 4):
         monkeypatch.setattr(
             feed.Feed, "fill", property(lambda self, fill=fill: fill, lambda *_: None), raising=False
         )
         moments: list[Moment] = []
-        fitted = fit(NET, Stream(batches), epochs=4, callbacks=[keep(moments)], **STREAMED)
+        fitted = fit(NET, Stream(batches, steps=6), epochs=4, callbacks=[keep(moments)], **STREAMED)
         ends.append(digest((fitted.params, fitted.opt_state, list(fitted.history.values()))))
         traces.append(COUNTED.traces)
         assert len(moments) == 4 * -(-6 // fill)
@@ -306,10 +311,10 @@ def test_segments_change_no_bit_and_compile_nothing(monkeypatch: pytest.MonkeyPa
     assert threads() == before
     # Stopped after any segment and gone on with another stream: the same bits, the metrics among them.
     for number in (0, 1, 2):
-        fitted = resumed(Stream(batches), moments[number])
+        fitted = resumed(Stream(batches, steps=6), moments[number])
         assert digest((fitted.params, fitted.opt_state, list(fitted.history.values()))) == ends[0]
     with pytest.raises(ValueError, match="a stream at epoch 1; expected one at epoch 0"):
-        resumed(Stream(batches), Moment(1, 4, moments[0].carry, moments[0].history, 0.0, 0.0))
+        resumed(Stream(batches, steps=6), Moment(1, 4, moments[0].carry, moments[0].history, 0.0, 0.0))
 
 
 def test_grain_loaders_are_resumed() -> None:
@@ -340,22 +345,23 @@ def test_errors_in_the_source_and_the_door_of_fit_end_the_thread() -> None:
         yield X[:8], np.full(8, 3, np.int32)
 
     with pytest.raises(OSError, match="the disk is gone") as caught:
-        fit(NET, Stream(broken), epochs=1, **STREAMED)
+        fit(NET, Stream(broken, steps=6), epochs=1, **STREAMED)
     assert "raise OSError" in "".join(traceback.format_exception(caught.value))
     with pytest.raises(
         FormatError, match=r"batch 3 \(epoch 1\), targets' is 3 at row 0; expected labels in \[0, 3\)"
     ):
-        fit(NET, Stream(wrong), epochs=1, **STREAMED)
+        fit(NET, Stream(wrong, steps=6), epochs=1, **STREAMED)
     for options, words in (
         ({"batch_size": 9}, "'batch_size' is 9; expected None, or 8"),
         ({"shuffle": "none"}, "shuffle in the source"),
-        ({"step_losses": True}, "a stream of unknown length"),
     ):
         with pytest.raises(ValueError, match=words):
-            fit(NET, Stream(batches), epochs=1, **STREAMED, **options)
+            fit(NET, Stream(batches, steps=6), epochs=1, **STREAMED, **options)
+    with pytest.raises(ValueError, match="a stream of unknown length"):
+        fit(NET, Stream(batches), epochs=1, **STREAMED)
     with pytest.raises(FormatError, match=r"batch 0 \(epoch 1\), targets' is 3"):
-        fit(NET, Stream(lambda epoch: [(X[:8], Y[:8] + 1)]), epochs=1, **STREAMED)
-    beyond = Stream(batches)
+        fit(NET, Stream([(X[:8], Y[:8] + 1)]), epochs=1, **STREAMED)
+    beyond = Stream(batches, steps=6)
     beyond.seek(1)
     with pytest.raises(ValueError, match="stands behind the last epoch"):
         fit(NET, beyond, epochs=1, **STREAMED)
