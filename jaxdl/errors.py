@@ -15,6 +15,14 @@ class FormatError(ValueError):
     """A file or a data set is malformed: bad bytes, wrong digest, labels out of range, NaN features."""
 
 
+class LockError(RuntimeError):
+    """Another process holds what only one may hold, such as a folder of checkpoints; the message names it."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint is damaged and an older one is taken, or a resumed run is not bit-exact."""
+
+
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

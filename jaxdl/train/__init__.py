@@ -3,6 +3,7 @@
 from . import log as log
 from . import shard as shard
 from .cache import compilation_cache as compilation_cache
+from .checkpoint import Checkpoint as Checkpoint
 from .compile import Compiled as Compiled
 from .compile import compile as compile
 from .export import Exported as Exported

@@ -21,7 +21,8 @@ from jaxdl.train.progress import STYLES, Spinner
 from jaxdl.train.runner import Runner, runner_of
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Metric, Optimizer, Penalty, Spec
 
-HOST = ("seed", "callbacks")  # of `fit`, and of no meaning to the compiler
+# Arguments of `fit` that mean nothing to the compiler.
+HOST = ("seed", "callbacks", "log", "stop_on", "checkpoint", "resume")
 
 
 class Bytes(NamedTuple):

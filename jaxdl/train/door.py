@@ -31,9 +31,18 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
 
 
 def spec(
-    epochs: int, batch_size: int, metrics: Mapping[str, Metric] | None, valid: Any, options: dict[str, Any]
+    epochs: int,
+    batch_size: int | None,
+    metrics: Mapping[str, Metric] | None,
+    valid: Any,
+    options: dict[str, Any],
 ) -> Spec:
     """Return the static part of a run, and refuse metrics that nothing is measured on."""
+    if batch_size is None:
+        raise DtypeError(
+            explain("fit", "batch_size", got="None", expected="a whole number, for examples in memory",
+                    fix="batch_size=32")
+        )  # fmt: skip
     found = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
     if metrics and valid is None and not found.train_metrics:
         raise ValueError(

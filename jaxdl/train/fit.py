@@ -83,6 +83,11 @@ def fit(
         stop_on: signals that end the run after the chunk under way, with `Interrupted`; a second one raises
             `KeyboardInterrupt` at once. ``("SIGINT", "SIGTERM")`` is for machines that are taken away at
             short notice; ``()`` leaves Ctrl-C as it is. Only the main thread catches signals.
+        checkpoint: a folder, or a `Checkpoint` that also says how often the run is saved and what is kept.
+        resume: go on from the newest good checkpoint, where the folder has one; False refuses such a folder.
+            The end is bit by bit that of the unbroken run, whatever chunks both had, on the same versions,
+            device and number of cores; where these differ, a `CheckpointWarning` says so. `epochs` may be
+            larger.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.
@@ -100,6 +105,8 @@ def fit(
             go on.
         LogError: the run is whole, and in the error; a log could not be written, as on a full disk. That is
             warned of when it happens, and tried again after every chunk.
+        LockError: another process writes into the folder of the checkpoints.
+        OSError: a checkpoint cannot be written; those before it are kept.
 
     Example:
         >>> from jaxdl import losses, net, optim
@@ -111,8 +118,8 @@ def fit(
         3.0
     """
     check_parts(net, loss, optimizer, penalty)
-    host = Host(epochs, progress=progress, callbacks=callbacks, log=log, stop_on=stop_on, checkpoint=checkpoint,
-                resume=resume)  # fmt: skip
+    host = Host(epochs, progress=progress, callbacks=callbacks, log=log, stop_on=stop_on,
+                checkpoint=checkpoint, resume=resume)  # fmt: skip
     hyper = door.hyper(hyper)
     if isinstance(data, Stream):
         return fit_stream(net, data, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
@@ -139,8 +146,8 @@ def fit(
         first = int(carry.epoch)
         report = partial(runner.report, data=arrays, hyper=hyper)
         with host.stop:
-            moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, host.reporter, host.hooks,
-                                 report)  # fmt: skip
+            moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, host.reporter,
+                                 host.hooks, report)  # fmt: skip
     seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), spec.batch_size) * spec.batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None

@@ -77,7 +77,12 @@ class Host:
             writer.begin(session.history_of(carry), epoch, resume=epoch > 0)
         return carry
 
+    @property
+    def resumed(self) -> dict[str, Any] | None:
+        """The record of the step that the run goes on from, or None."""
+        return None if self.saver is None else self.saver.resumed
+
     def end(self, fitted: Fitted, moment: Moment) -> Fitted:
-        """Return what was trained, or raise what must not be passed over: a signal, a log that is not whole."""
+        """Return what was trained, or raise what must not be passed over: a signal, a log with a gap."""
         folder = None if self.saver is None else Path(self.saver.policy.folder)
         return end(fitted, moment, self.stop, self.logs.fault, folder)

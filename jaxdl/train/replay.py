@@ -90,7 +90,7 @@ def make_approach(run: Run) -> Callable[..., tuple[Carry, Any]]:
     """Return ``approach(carry, index, data, hyper) -> carry, batch``: an epoch up to a step, its batch."""
 
     def approach(carry: Carry, index: jax.Array, data: Arrays, hyper: Hyper) -> tuple[Carry, Any]:
-        fetch, xs = fetcher(data, run.indices(carry, carry.epoch, data), run.spec.shard)
+        fetch, xs = fetcher(data, run.indices(carry, carry.epoch, data), run.spec.layout)
         body = run.body(carry, carry.epoch, data, strong(hyper), fetch)
 
         def step(number: jax.Array, learner: Any) -> Any:

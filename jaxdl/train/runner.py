@@ -1,6 +1,7 @@
 """The compiled programs of a run, kept for the next run of the same parts and shapes."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,11 @@ class Runner:
         if shapes not in self.ready:
             self.ready[shapes] = function.lower(*arguments).compile()
         return self.ready[shapes]
+
+    def digest(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> str:
+        """Return the SHA-256 of `advance` as it is handed to the compiler."""
+        text = self.advance.lower(carry, jnp.int32(1), arrays, hyper).as_text()
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,11 @@ class SegmentRunner:
             )
             self.ready[shapes] = (programs[0].compile(), programs[1].compile())
         return self.ready[shapes]
+
+    def digest(self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper) -> str:
+        """Return the SHA-256 of `segment` as it is handed to the compiler."""
+        text = jax.jit(self.plain.segment).lower(carry, place_of(0, 0, 0), *segment, data, hyper).as_text()
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def place_of(first: int, number: int, count: int) -> Place:

@@ -38,6 +38,7 @@ class Moment:
         cursor: steps of the epoch that has begun; always 0 in memory, where chunks are whole epochs.
         source_state: what `Stream.seek` takes to go on here; None in memory, and for a stream that cannot be
             sought.
+        step: steps of the whole run that are over.
     """
 
     epoch: int
@@ -49,6 +50,7 @@ class Moment:
     stopped: str | None = None
     cursor: int = 0
     source_state: Mapping[str, Any] | None = None
+    step: int = 0
 
 
 Hook = Callable[[Moment], str | None]
@@ -69,13 +71,14 @@ def run(
 
     Hooks are called in turn after every healthy chunk with the `Moment`; what one returns (a string) ends the
     run with that reason, after the hooks behind it were called. `report(carry, step, steps)` replays the step
-    at which the run diverged.
+    at which the run diverged. A chunk ends no later than at the epoch that ``hook.until(epoch)`` returns,
+    where a hook has such a method.
     """
     steps = steps_per_epoch(examples_of(arrays), spec.batch_size)
     chunk, total = 1, 0.0
     moment = beginning(carry, spec)
     while moment.epoch < spec.epochs and moment.stopped is None:
-        stop = min(moment.epoch + chunk, spec.epochs)
+        stop = _stop(moment, chunk, hooks)
         begin = time.perf_counter()
         after = jax.block_until_ready(advance(carry, jnp.int32(stop), arrays, hyper))
         seconds = time.perf_counter() - begin
@@ -86,7 +89,8 @@ def run(
             raise_diverged(found, carry, int(found.step) // steps, hyper, again)
         carry, total, done = after, total + seconds, int(after.epoch) - moment.epoch
         speed = done * steps * spec.batch_size / seconds
-        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry))
+        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry),
+                        step=int(carry.epoch) * steps)  # fmt: skip
         reporter.epoch(moment.epoch, moment.history, speed)
         moment = called(hooks, moment)
         # All processes go on alike: with the chunk of the slowest one, or not when one of them stops.
@@ -100,6 +104,12 @@ def run(
 def beginning(carry: Carry, spec: Spec) -> Moment:
     """Return the moment before anything was run."""
     return Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, early(carry))
+
+
+def _stop(moment: Moment, chunk: int, hooks: Sequence[Hook]) -> int:
+    """Return the epoch up to which the next chunk goes: a hook with `until` may ask for less."""
+    wanted = [hook.until(moment.epoch) for hook in hooks if hasattr(hook, "until")]
+    return min(moment.epoch + chunk, moment.epochs, *(epoch for epoch in wanted if epoch is not None))
 
 
 def history_of(carry: Carry) -> History:

@@ -55,11 +55,11 @@ class Stream:
 
     * a function ``batches(epoch) -> iterable of batches``, which gives the same batches whenever it is asked
       for the same epoch: a run can be resumed at any step, by leaving out what was seen;
-    * a sequence of batches, ``source[i]`` and ``len(source)``, such as a list or a grain `MapDataset`; it is
+    * a sequence of batches, ``source[i]`` and ``len(source)``, such as a list or a grain `MapDataset`,
       resumed in the same way;
     * an iterable that begins anew, such as the `DataLoader` of PyTorch or of grain; where its iterators have
       `get_state` and `set_state`, as those of grain do, a run can be resumed. Others may shuffle as they
-      like, so nothing can be sought in them: give `Stream(lambda epoch: loader)` for a loader that repeats;
+      wish, so nothing can be sought in them: give `Stream(lambda epoch: loader)` for a loader that repeats;
     * an iterator, which is read once; it needs `steps`.
 
     A batch is a pair (inputs, targets) of arrays of one shape and dtype, which the first batch fixes. Without

@@ -1,7 +1,9 @@
 """`fit` over a stream: the same steps as in memory, run segment by segment as the batches come."""
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,19 +12,24 @@ import numpy as np
 
 from jaxdl.data import Dataset
 from jaxdl.data._validate import check_labels
-from jaxdl.errors import explain
+from jaxdl.errors import CheckpointWarning, explain
 from jaxdl.net import Net
 from jaxdl.train import door, session
+from jaxdl.train.checkpoint import describe
 from jaxdl.train.feed import Feed, Segment
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.health import labelled
 from jaxdl.train.host import Host
-from jaxdl.train.progress import Reporter
 from jaxdl.train.replay import Report, replay
 from jaxdl.train.segments import SegmentRunner, place_of, segment_runner_of
-from jaxdl.train.session import CHUNK_SECONDS, Hook, Moment
+from jaxdl.train.session import CHUNK_SECONDS, Moment
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Metric, Optimizer, Penalty, Spec
 from jaxdl.train.stream import Batch, Stream
+
+NOT_SEEKABLE = (
+    "fit: the stream cannot be sought, so that this run is saved but cannot be resumed. Fix: "
+    "Stream(lambda epoch: batches_of(epoch)), a sequence of batches, or a loader of grain"
+)
 
 
 def fit_stream(
@@ -68,7 +75,8 @@ def fit_stream(
     Raises:
         ValueError: batches of another size, a stream that stands elsewhere than `carry`, and as in `fit`.
     """
-    with host, Feed(stream, epochs) as feed:
+    with host, contextlib.ExitStack() as stack:
+        feed = stack.enter_context(Feed(stream, epochs))
         begin = time.perf_counter()
         first = _first(feed, batch_size, epochs, options)
         spec = door.spec(epochs, len(first.inputs), metrics, valid, options)
@@ -78,12 +86,20 @@ def fit_stream(
         length = _length(stream, spec)
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
         fresh = jax.block_until_ready(runner.start(*door.keys(seed), whole, hyper))
-        carry = fresh if carry is None else carry
         data = whole._replace(inputs=None, targets=None)
-        programs = runner.compiled(carry, _shapes(feed, first), data, hyper)
+        shapes = _shapes(feed, first)
+        carry = host.begin(fresh if carry is None else carry, lambda: describe(
+            fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
+            stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
+        if host.resumed is not None:
+            stack.close()
+            feed = stack.enter_context(_sought(stream, epochs, host.resumed, feed.capacity))
+        elif host.saver is not None and not stream.seekable:
+            warnings.warn(NOT_SEEKABLE, CheckpointWarning, stacklevel=3)
+        programs = runner.compiled(carry, shapes, data, hyper)
         compile_s = time.perf_counter() - begin
         host.reporter.compiled(compile_s)
-        run = _Run(runner, programs, feed, data, hyper, spec, host.reporter, host.hooks)
+        run = _Run(runner, programs, feed, data, hyper, spec, host)
         with host.stop:
             moment = run.chunks(carry, classes)
     timing = Timing(compile_s, moment.seconds, run.examples / moment.seconds if run.examples else 0.0)
@@ -100,10 +116,11 @@ class _Run:
 
     def __init__(
         self, runner: SegmentRunner, programs: tuple[Callable[..., Carry], Callable[..., Carry]], feed: Feed,
-        data: Arrays, hyper: Hyper, spec: Spec, reporter: Reporter, hooks: Sequence[Hook],
+        data: Arrays, hyper: Hyper, spec: Spec, host: Host,
     ) -> None:  # fmt: skip
         self.runner, self.programs, self.feed, self.data, self.hyper = runner, programs, feed, data, hyper
-        self.spec, self.reporter, self.hooks, self.examples = spec, reporter, hooks, 0
+        self.spec, self.host, self.examples = spec, host, 0
+        self.before = 0 if host.resumed is None else host.resumed["cursor"]
 
     def chunks(self, carry: Carry, classes: int | None) -> Moment:
         """Run segments up to the last one, early stopping, or a hook that returns a reason."""
@@ -116,13 +133,18 @@ class _Run:
             speed, last = segment.steps * self.spec.batch_size / (now - last), now
             place = 0 if segment.final else segment.first + segment.steps
             moment = Moment(int(carry.epoch), self.spec.epochs, carry, session.history_of(carry), now - begin,
-                            speed, session.early(carry), place, segment.state)  # fmt: skip
-            self.reporter.segment(moment.epoch, place, segment.length, moment.history, speed)
-            moment = session.called(self.hooks, moment)
+                            speed, session.early(carry), place, segment.state, self.step)  # fmt: skip
+            self.host.reporter.segment(moment.epoch, place, segment.length, moment.history, speed)
+            moment = session.called(self.host.hooks, moment)
             self.feed.fill = max(1, int(np.ceil(CHUNK_SECONDS * segment.steps / seconds)))
             if moment.stopped is not None:
                 break
         return moment
+
+    @property
+    def step(self) -> int:
+        """Steps of the whole run that are over."""
+        return self.before + self.examples // self.spec.batch_size
 
     def advanced(self, carry: Carry, segment: Segment) -> tuple[Carry, float]:
         """Return the state after a segment, and the seconds of its steps."""
@@ -132,7 +154,7 @@ class _Run:
                         expected=f"one at epoch {int(carry.epoch)}, where the run stands",
                         fix="stream.seek(epoch, step, state) with what was saved with the run")
             )  # fmt: skip
-        number = segment.epoch * (segment.length or 0) + segment.first
+        number = self.step
         place = place_of(segment.first, number, segment.steps)
         given = (carry, place, segment.inputs, segment.targets, self.data, self.hyper)
         begin = time.perf_counter()
@@ -151,6 +173,16 @@ class _Run:
         carry = self.runner.replay(carry, place, segment.inputs, segment.targets, self.data, self.hyper)
         batch = segment.inputs[index], segment.targets[index]
         return replay(self.runner.plain, carry, segment.first + index, batch, self.data, self.hyper)
+
+
+def _sought(stream: Stream, epochs: int, record: Mapping[str, Any], capacity: int) -> Feed:
+    """Return a feed that goes on where a run was saved."""
+    source = record["source"]
+    place = (record["epoch"], 0) if source is None else (source["epoch"], source["step"])
+    stream.seek(place[0], place[1], source)
+    feed = Feed(stream, epochs)
+    feed.capacity = capacity
+    return feed
 
 
 def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str, Any]) -> Batch:

@@ -40,7 +40,9 @@ def order(epoch: int) -> np.ndarray:
     return np.asarray(batch_order(door.keys(SEED)[1], epoch, examples=50, batch_size=BATCH))
 
 
-def descent(inputs: np.ndarray, targets: np.ndarray, rate: float, steps: int) -> Iterator[tuple[np.ndarray, Any]]:
+def descent(
+    inputs: np.ndarray, targets: np.ndarray, rate: float, steps: int
+) -> Iterator[tuple[np.ndarray, Any]]:
     """Yield parameters and gradient of each step of the same descent, in float64."""
     w = np.full(3, 0.1)
     for step in range(steps):
@@ -73,10 +75,10 @@ def planted(kind: str) -> tuple[np.ndarray, np.ndarray, float, int]:
 @pytest.mark.parametrize("streamed", [False, True], ids=["memory", "stream"])
 @pytest.mark.parametrize(
     ("kind", "cause", "text"),
-    [("log", "loss", "of 0"), ("root", "gradient", "a root"), ("overflow", "loss", None)],
+    [("log", "loss", "of 0"), ("root", "gradient", "a root"), ("overflow", "loss", "error =")],
 )
 def test_step_cause_line_and_norms_of_a_planted_fault(
-    kind: str, cause: str, text: str | None, streamed: bool
+    kind: str, cause: str, text: str, streamed: bool
 ) -> None:
     inputs, targets, rate, step = planted(kind)
     assert step > 0
@@ -85,19 +87,20 @@ def test_step_cause_line_and_norms_of_a_planted_fault(
         yield from ((inputs[index], targets[index]) for index in order(epoch))
 
     data: Any = Stream(batches) if streamed else (inputs, targets)
-    with pytest.raises(DivergenceError, match=rf"diverged at step {step} \(epoch {step // STEPS + 1}\)") as caught:
+    with pytest.raises(
+        DivergenceError, match=rf"diverged at step {step} \(epoch {step // STEPS + 1}\)"
+    ) as caught:
         fit(LINE, data, loss=faulty, optimizer=sgd, hyper={"learning_rate": rate}, epochs=4, seed=SEED,
             batch_size=BATCH, progress="off")  # fmt: skip
     error = caught.value
     assert (error.step, error.epoch, error.cause) == (step, step // STEPS, cause)
     assert error.line is not None
     assert error.norms is not None
-    if text is not None:
-        assert error.line.startswith(f"{__file__}:{row(text)} in faulty")
-        assert error.line in str(error)
+    assert error.line.startswith(f"{__file__}:{row(text)} in faulty")
+    assert error.line in str(error)
     w, gradient = list(descent(inputs, targets, rate, step + 1))[-1]
     assert error.norms["parameters"]["w"] == pytest.approx(np.linalg.norm(w), rel=1e-3)
-    if kind == "log":
+    if kind != "root":
         assert error.norms["gradients"]["w"] == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
     else:
         assert not np.isfinite(error.norms["gradients"]["w"])
@@ -112,7 +115,9 @@ def test_a_replay_that_fails_does_not_hide_the_divergence(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("jaxdl.train.runner.replay", broken)
     inputs, targets, rate, step = planted("log")
-    with pytest.raises(DivergenceError, match=r"replay of this step failed \(NotImplementedError: no rule\)") as caught:
+    with pytest.raises(
+        DivergenceError, match=r"replay of this step failed \(NotImplementedError: no rule\)"
+    ) as caught:
         fit(LINE, (inputs, targets), loss=faulty, optimizer=sgd, hyper={"learning_rate": rate}, epochs=4,
             seed=SEED, batch_size=BATCH, progress="off")  # fmt: skip
     assert (caught.value.step, caught.value.line, caught.value.norms) == (step, None, None)
