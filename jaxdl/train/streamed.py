@@ -177,9 +177,8 @@ class _Run:
 
 def _sought(stream: Stream, epochs: int, record: Mapping[str, Any], capacity: int) -> Feed:
     """Return a feed that goes on where a run was saved."""
-    source = record["source"]
-    place = (record["epoch"], 0) if source is None else (source["epoch"], source["step"])
-    stream.seek(place[0], place[1], source)
+    epoch, step = record["place"]
+    stream.seek(epoch, step, record["source"])
     feed = Feed(stream, epochs)
     feed.capacity = capacity
     return feed

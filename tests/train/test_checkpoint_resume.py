@@ -295,7 +295,7 @@ def test_save_now_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
         assert saver.store.steps() == [2]
         saver.save(moments[1])
     record = json.loads((tmp_path / "step_00000002" / "MANIFEST").read_bytes().partition(b"\n")[2])["record"]
-    assert record == {"steps": 5, "epoch": 2, "cursor": 10}
+    assert record == {"steps": 5, "epoch": 2, "cursor": 10, "rows": 2}
 
 
 def test_a_diverged_run_leaves_the_last_good_step(tmp_path: Path) -> None:

@@ -140,7 +140,10 @@ class Saver:
         if moment.step == self._saved:
             return
         self.wait()
-        tree = moment.carry._asdict() | {"history": dict(moment.history.curves)}
+        # An epoch that has begun has its row, where a stream collects what its steps record.
+        rows = moment.epoch + (moment.cursor > 0)
+        history = {name: np.asarray(values)[:rows] for name, values in moment.carry.history.items()}
+        tree = moment.carry._asdict() | {"history": history}
         try:
             packed = self.store.check(tree, nan=NAN, infinite=INFINITE)
         except ValueError as error:
@@ -150,7 +153,9 @@ class Saver:
             ) from error  # fmt: skip
         best = self.policy.best
         score = None if best is None or moment.cursor else float(moment.history[best][-1])
-        record = self.record | {"epoch": moment.epoch, "cursor": moment.step, "source": moment.source_state}
+        place = {"epoch": moment.epoch, "cursor": moment.step, "rows": rows}
+        stream = {"place": (moment.epoch, moment.cursor), "source": moment.source_state}
+        record = self.record | place | (stream if self.record.get("streamed") else {})
         number = moment.step if self.record.get("streamed") else moment.epoch
         self._pending = self._thread.submit(self._write, number, packed, record, score)
         self._saved, self._epoch, self._time = moment.step, moment.epoch, time.monotonic()
@@ -161,7 +166,7 @@ class Saver:
     def _like(self, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
         """Return what the saved tree has to be like; a longer run has saved fewer rows of its history."""
         compare(found, self.record)
-        rows, epochs = found["epoch"], self.record["epochs"]
+        rows, epochs = found["rows"], self.record["epochs"]
         if rows > epochs:
             raise ValueError(
                 explain("fit", "epochs", got=epochs, expected=f"at least {rows}, which are trained",
