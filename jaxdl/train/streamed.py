@@ -48,7 +48,6 @@ def fit_stream(
     seed: int,
     host: Host,
     options: dict[str, Any],
-    carry: Carry | None = None,
 ) -> Fitted:
     """Train a network on a stream; `fit` says what the arguments are.
 
@@ -67,13 +66,12 @@ def fit_stream(
         seed: as in `fit`.
         host: what stands around the run; its hooks are called after every healthy segment.
         options: further fields of `Spec`.
-        carry: the state of a run to go on with, at the place that `Stream.seek` has put the stream.
 
     Returns:
         `Fitted`.
 
     Raises:
-        ValueError: batches of another size, a stream that stands elsewhere than `carry`, and as in `fit`.
+        ValueError: batches of another size, a stream that stands elsewhere than the run, and as in `fit`.
     """
     with host, contextlib.ExitStack() as stack:
         feed = stack.enter_context(Feed(stream, epochs))
@@ -88,7 +86,7 @@ def fit_stream(
         fresh = jax.block_until_ready(runner.start(*door.keys(seed), whole, hyper))
         data = whole._replace(inputs=None, targets=None)
         shapes = _shapes(feed, first)
-        carry = host.begin(fresh if carry is None else carry, lambda: describe(
+        carry = host.begin(fresh, lambda: describe(
             fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
             stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
         if host.resumed is not None:

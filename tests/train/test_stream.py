@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from common import HYPER, LOSS, METRICS, NET, X, Y, adam
 
-from jaxdl.errors import DtypeError, FormatError, ShapeError
+from jaxdl.errors import CheckpointWarning, DtypeError, FormatError, ShapeError
 from jaxdl.train import Moment, Stream, batch_order, door, feed, fit, prefetch
-from jaxdl.train.streamed import fit_stream
 
 BATCHES = [(X[i : i + 2], Y[i : i + 2]) for i in range(0, 10, 2)]
 SHORT = (X[:1], Y[:1])
@@ -279,21 +278,6 @@ def keep(moments: list[Moment]) -> Any:
     return lambda moment: moments.append(moment)
 
 
-def resumed(stream: Stream, moment: Moment, epochs: int = 4) -> Any:
-    """Go on from a moment with another stream."""
-    stream.seek(moment.epoch, moment.cursor, moment.source_state)
-    options = {"metrics": tuple(METRICS.items()), "train_metrics": True, "step_losses": True}
-    given = {name: value for name, value in STREAMED.items() if name not in options}
-    given |= {
-        "hyper": door.hyper(HYPER),
-        "penalty": None,
-        "scaling": None,
-        "batch_size": None,
-        "callbacks": (),
-    }
-    return fit_stream(NET, stream, epochs=epochs, options=options, carry=moment.carry, **given)
-
-
 def test_segments_change_no_bit_and_compile_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before, ends, traces = threads(), [], []
     for fill in (1, 3, 4):
@@ -309,12 +293,32 @@ def test_segments_change_no_bit_and_compile_nothing(monkeypatch: pytest.MonkeyPa
     assert len(set(ends)) == 1
     assert len(set(traces)) == 1
     assert threads() == before
-    # Stopped after any segment and gone on with another stream: the same bits, the metrics among them.
-    for number in (0, 1, 2):
-        fitted = resumed(Stream(batches, steps=6), moments[number])
-        assert digest((fitted.params, fitted.opt_state, list(fitted.history.values()))) == ends[0]
-    with pytest.raises(ValueError, match="a stream at epoch 1; expected one at epoch 0"):
-        resumed(Stream(batches, steps=6), Moment(1, 4, moments[0].carry, moments[0].history, 0.0, 0.0))
+    again = Stream(batches, steps=6)
+    again.seek(1, 2)
+    with pytest.raises(ValueError, match=r"a stream at epoch 1; expected one at epoch 0.*Fix: stream.seek"):
+        fit(NET, again, epochs=4, **STREAMED)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_run_that_was_stopped_in_an_epoch_is_resumed_bit_by_bit(stop: int, tmp_path: Any) -> None:
+    def source() -> Stream:
+        return Stream(Stateful([pair for epoch in range(4) for pair in batches(epoch)]), steps=6)
+
+    def end(moment: Moment) -> str | None:
+        return "enough" if moment.step >= stop * 4 else None
+
+    whole = fit(NET, source(), epochs=4, **STREAMED)
+    first = fit(NET, source(), epochs=4, callbacks=[end], checkpoint=tmp_path, **STREAMED)
+    assert first.stopped == "enough"
+    assert first.history.epochs < 4
+    again = fit(NET, source(), epochs=4, checkpoint=tmp_path, resume=True, **STREAMED)
+    ends = [digest((run.params, run.opt_state, list(run.history.values()))) for run in (whole, again)]
+    assert ends[0] == ends[1]
+
+
+def test_a_stream_that_cannot_be_sought_is_saved_with_a_warning(tmp_path: Any) -> None:
+    with pytest.warns(CheckpointWarning, match="saved but cannot be resumed"):
+        fit(NET, Stream(itertools.cycle(batches(0)), steps=6), epochs=4, checkpoint=tmp_path, **STREAMED)
 
 
 def test_grain_loaders_are_resumed() -> None:
@@ -343,14 +347,15 @@ def test_errors_in_the_source_and_the_door_of_fit_end_the_thread() -> None:
     def wrong(epoch: int) -> Iterator[Any]:
         yield from itertools.islice(batches(epoch), 3)
         yield X[:8], np.full(8, 3, np.int32)
+        yield from itertools.islice(batches(epoch), 2)
 
     with pytest.raises(OSError, match="the disk is gone") as caught:
-        fit(NET, Stream(broken, steps=6), epochs=1, **STREAMED)
+        fit(NET, Stream(broken, steps=6), epochs=4, **STREAMED)
     assert "raise OSError" in "".join(traceback.format_exception(caught.value))
     with pytest.raises(
         FormatError, match=r"batch 3 \(epoch 1\), targets' is 3 at row 0; expected labels in \[0, 3\)"
     ):
-        fit(NET, Stream(wrong, steps=6), epochs=1, **STREAMED)
+        fit(NET, Stream(wrong, steps=6), epochs=4, **STREAMED)
     for options, words in (
         ({"batch_size": 9}, "'batch_size' is 9; expected None, or 8"),
         ({"shuffle": "none"}, "shuffle in the source"),
