@@ -4,6 +4,7 @@ The server has imported all and computed nothing; each job is a fork of it. So w
 apart from the imports, which no cache shortens.
 """
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -17,18 +18,12 @@ from jaxdl import losses, metrics, net, optim, train
 from jaxdl.models import MLP, MLPConfig
 
 EXAMPLES, VALID, BATCH = 512, 128, 32
-CONFIGS = {
-    "64-32-10": MLPConfig(sizes=(64, 32, 10)),
-    "64-8x64-10, batch norm and dropout": MLPConfig(
-        sizes=(64, *(8 * [64]), 10), batch_norm=True, dropout="dropout"
-    ),
-}
 
 
 class Server:
     """The server as a child of this process."""
 
-    def __init__(self, config: str) -> None:
+    def __init__(self, config: MLPConfig) -> None:
         self._config = config
         self._filled = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
@@ -44,7 +39,9 @@ class Server:
         """
         with tempfile.TemporaryDirectory() as empty:
             folder = {"warm": self._filled.name, "filling": empty, "off": None}[kind]
-            self._jobs.write(json.dumps({"config": self._config, "folder": folder}) + "\n")
+            self._jobs.write(
+                json.dumps({"config": dataclasses.asdict(self._config), "folder": folder}) + "\n"
+            )
             self._jobs.flush()
             answer = self._answers.readline()
         if not answer:
@@ -59,7 +56,7 @@ class Server:
         self._filled.cleanup()
 
 
-def run(config: str, folder: str | None) -> dict[str, Any]:
+def run(config: dict[str, Any], folder: str | None) -> dict[str, Any]:
     """What a started process does: one epoch of `fit`, with validation; the history and what it compiled."""
     events: list[str] = []
     import jax
@@ -67,11 +64,12 @@ def run(config: str, folder: str | None) -> dict[str, Any]:
     jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
     if folder is not None:
         train.compilation_cache(folder)
+    model = MLPConfig(**config)
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(EXAMPLES + VALID, 64)).astype(np.float32)
     labels = rng.integers(0, 10, len(inputs), dtype=np.int32)
     fitted = train.fit(
-        net.functional(lambda rngs: MLP(CONFIGS[config], rngs=rngs)),
+        net.functional(lambda rngs: MLP(model, rngs=rngs)),
         (inputs[:EXAMPLES], labels[:EXAMPLES]),
         valid=(inputs[EXAMPLES:], labels[EXAMPLES:]),
         loss=losses.softmax_cross_entropy,

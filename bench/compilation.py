@@ -5,13 +5,19 @@ from functools import partial
 
 import numpy as np
 
-from bench._start import BATCH, CONFIGS, EXAMPLES, Server
+from bench._start import BATCH, EXAMPLES, Server
 from bench.case import Case, Contender
 from jaxdl.models import MLPConfig
 
 NAME = "compilation"
 DESCRIPTION = "a fresh process up to the end of its first epoch, imports apart: programs cached or compiled"
 PEERS = ("off", "filling")
+CONFIGS = {
+    "64-32-10": MLPConfig(sizes=(64, 32, 10)),
+    "64-8x64-10, batch norm and dropout": MLPConfig(
+        sizes=(64, *(8 * [64]), 10), batch_norm=True, dropout="dropout"
+    ),
+}
 
 
 def flop(config: MLPConfig) -> float:
@@ -24,7 +30,7 @@ class _Servers(dict[str, Server]):
     """One server a configuration, started when it is first needed and shared by the contenders."""
 
     def __missing__(self, name: str) -> Server:
-        self[name] = Server(name)
+        self[name] = Server(CONFIGS[name])
         atexit.register(self[name].close)
         return self[name]
 

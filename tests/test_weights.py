@@ -1,7 +1,9 @@
 """Trees in files: every dtype and structure comes back; nothing damaged or foreign is read in silence."""
 
 import errno
+import io
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -161,19 +163,45 @@ def test_metadata_that_is_no_json(path: Path, metadata: Any) -> None:
         weights.save(path, {"w": jnp.ones(2)}, metadata=metadata)
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace", "fdopen"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "write"])
 def test_a_failing_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     weights.save(path, {"w": jnp.ones(2)})
 
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(_write.os, call, full)
+    if call == "write":
+        monkeypatch.setattr(_write, "open", lambda *arguments: Full(*arguments), raising=False)
+    else:
+        monkeypatch.setattr(_write.os, call, full)
     with pytest.raises(OSError, match="no space"):
         weights.save(path, {"w": jnp.zeros(2)})
     monkeypatch.undo()
     assert weights.load(path)["w"].tolist() == [1, 1]
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+class Full(io.FileIO):
+    """A file on a disk that takes ten bytes more."""
+
+    def write(self, content: Any) -> int:
+        super().write(bytes(content)[:10])
+        raise OSError(errno.ENOSPC, "no space")
+
+
+def test_others_may_read_it_as_the_mask_says(path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        weights.save(path, {"w": jnp.ones(2)})
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_model_file_is_read_too() -> None:
+    found = weights.load(Path(__file__).parent / "golden" / "model_version_1.safetensors")
+    assert found["params"]["layers"]["0"]["kernel"].shape == (4, 6)
+    assert found["scaling"]["offset"].shape == ()
 
 
 def test_file_and_folder_are_flushed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ shared one by a link, which appears whole or not at all, under a name that holds
 import hashlib
 import importlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -51,7 +52,7 @@ class Store:
         content = path.read_bytes()
         if not _whole(content):
             return False
-        _place(path, self.shared / f"{hashlib.sha256(content).hexdigest()}.{path.name}")
+        self._place(path, self.shared / f"{hashlib.sha256(content).hexdigest()}.{path.name}")
         self.known.add(path.name)
         return True
 
@@ -74,8 +75,18 @@ class Store:
             if damaged or name in self.known:  # two processes compiled it at once
                 path.unlink(missing_ok=True)
             else:
-                self.known.add(name)
-                _place(path, self.own / name)
+                self._place(path, self.own / name)
+                self.known |= {name} if (self.own / name).exists() else set()
+
+    def _place(self, source: Path, target: Path) -> None:
+        """Make `target` appear whole: a link, or a renamed copy where the file system has no links."""
+        try:
+            os.link(source, target)
+        except (FileExistsError, FileNotFoundError):
+            pass  # placed, or evicted, by another process
+        except OSError:
+            copy = self.own / f"{secrets.token_hex(8)}.copy"
+            os.replace(shutil.copyfile(source, copy), target)
 
     def _evict(self) -> None:
         entries = []
@@ -111,20 +122,6 @@ def _zstandard() -> Callable[[bytes], bytes]:
         return importlib.import_module("compression.zstd").decompress
     except ImportError:
         return importlib.import_module("zstandard").ZstdDecompressor().decompress
-
-
-def _place(source: Path, target: Path) -> None:
-    """Make `target` appear whole: a link, or a renamed copy where the file system has no links."""
-    try:
-        os.link(source, target)
-    except (FileExistsError, FileNotFoundError):
-        pass  # placed, or evicted, by another process
-    except OSError:
-        copy = source.with_name(f"{source.name}.{os.getpid()}.copy")
-        try:
-            os.replace(shutil.copyfile(source, copy), target)
-        finally:
-            copy.unlink(missing_ok=True)
 
 
 def _sweep(shared: Path) -> None:

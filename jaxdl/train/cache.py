@@ -28,7 +28,7 @@ _stores: list[Store] = []
 _lock = threading.RLock()
 
 
-def compilation_cache(folder: str | Path | None = None, *, max_bytes: int = 2**30) -> Path:
+def compilation_cache(folder: str | Path | None = None, *, max_bytes: int = 2**28) -> Path:
     """Keep compiled programs on disk from now on, so that the next process starts without compiling them.
 
     It may be called before or after the first compilation; what was compiled before is not kept. Several
@@ -47,8 +47,8 @@ def compilation_cache(folder: str | Path | None = None, *, max_bytes: int = 2**3
     Args:
         folder: where to keep them; None for the environment variable `JAXDL_CACHE`, or else a folder in
             the user's cache.
-        max_bytes: bytes beyond which the oldest entries are dropped. One that is dropped while still in use
-            is compiled, and kept, again.
+        max_bytes: bytes beyond which the oldest entries are dropped; one that is dropped while still in use
+            is compiled and kept again by the next process. All are read at the start: a second a GiB or so.
 
     Returns:
         The subfolder of this machine.

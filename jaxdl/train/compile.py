@@ -1,6 +1,7 @@
 """Ahead of time: the programs of a run, compiled before there are data."""
 
 import dataclasses
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -15,18 +16,17 @@ from jaxdl.data import Dataset
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train import door
+from jaxdl.train.fit import fit
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import check_parts
 from jaxdl.train.progress import STYLES, Spinner
 from jaxdl.train.runner import Runner, runner_of
+from jaxdl.train.shard import Plan
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Metric, Optimizer, Penalty, Spec
-
-# Arguments of `fit` that mean nothing to the compiler.
-HOST = ("seed", "callbacks", "log", "stop_on", "checkpoint", "resume")
 
 
 class Bytes(NamedTuple):
-    """Memory of a chunk of epochs on the device, in bytes.
+    """Memory of a chunk of epochs on one device, in bytes.
 
     Attributes:
         arguments: examples, state of the run and hyperparameters.
@@ -110,7 +110,8 @@ def compile(
     """Compile all that `fit` will run, ahead of time; a `fit` of the same arguments then compiles nothing.
 
     What counts is that the functions are the same objects and the shapes the same; values of data and
-    hyperparameters may differ. Where `compilation_cache` is on, the next process finds it too.
+    hyperparameters may differ. A `Stream` is compiled by `fit` alone, from its first batch. Where
+    `compilation_cache` is on, the next process finds the programs too.
 
     Args:
         net: the network.
@@ -126,14 +127,15 @@ def compile(
         penalty: ``penalty(params, hyper) -> scalar``.
         scaling: applied to the inputs inside the step.
         progress: ``"off"`` for no spinner.
-        options: as in `fit`; `seed` and `callbacks` are taken, and have no meaning here.
+        options: as in `fit`; `seed`, `callbacks` and what else is of the host are taken, and have no meaning
+            here.
 
     Returns:
         `Compiled`: seconds, arithmetic and memory of the program, and its text.
 
     Raises:
         ShapeError, DtypeError: shapes that do not fit each other or the network.
-        ValueError: an argument out of range, or a `shard` plan, which compiles where its arrays lie.
+        ValueError: an argument out of range.
 
     Example:
         >>> from jaxdl import losses, net, optim
@@ -151,22 +153,18 @@ def compile(
     """
     check_parts(net, loss, optimizer, penalty)
     _checks.one_of("compile", "progress", progress, STYLES)
+    host = inspect.signature(fit).parameters
     spec = door.spec(epochs, batch_size, metrics, valid,
-                     {name: value for name, value in options.items() if name not in HOST})  # fmt: skip
-    if spec.shard is not None:
-        raise ValueError(
-            explain("compile", "shard", got="a plan", expected="None",
-                    fix="leave compile out: fit compiles for the devices that its arrays lie on")
-        )  # fmt: skip
+                     {name: value for name, value in options.items() if name not in host})  # fmt: skip
     values = door.hyper(hyper)
-    arrays = _shapes(net, data, valid, scaling, values)
+    arrays = _shapes(net, data, valid, scaling, values, spec.layout)
     door.ranges(net, arrays, optimizer, values)
     runner = runner_of(net, loss, optimizer, spec, penalty)
     spinner = Spinner(progress)
     begin = time.perf_counter()
     spinner.start()
     try:
-        carry, program = _compiled(runner, arrays, values)
+        carry, program = _compiled(runner, arrays, values, spec.layout)
         seconds = time.perf_counter() - begin
     finally:
         spinner.stop()
@@ -175,10 +173,12 @@ def compile(
     return Compiled(seconds, steps, program, lambda: _step(runner, spec, carry, arrays, values))
 
 
-def _compiled(runner: Runner, arrays: Arrays, hyper: Hyper) -> tuple[Carry, jax.stages.Compiled]:
+def _compiled(runner: Runner, arrays: Arrays, hyper: Hyper, plan: Plan) -> tuple[Carry, jax.stages.Compiled]:
     keys = door.keys(0)
-    runner.started(keys, arrays, hyper)
+    start = runner.started(keys, arrays, hyper)
     carry = jax.eval_shape(runner.start, *keys, arrays, hyper)
+    if plan.mesh is not None:
+        carry = jax.tree.map(_laid, carry, start.output_shardings)
     runner.finished(carry)
     return carry, runner.compiled(carry, arrays, hyper)
 
@@ -194,11 +194,11 @@ def _step(runner: Runner, spec: Spec, carry: Carry, arrays: Arrays, hyper: Hyper
     return jax.jit(runner.program.step).lower(carry, index, few, hyper)
 
 
-def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper) -> Arrays:
+def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper, plan: Plan) -> Arrays:
     """Pass examples of zeros through the door of `fit`, and return what comes out as shapes."""
     pairs = [_pair("data", data), *([] if valid is None else [_pair("valid", valid)])]
     zeros: list[Any] = [[np.zeros((1, *part.shape[1:]), part.dtype) for part in pair] for pair in pairs]
-    found = door.arrays(net, zeros[0], None if valid is None else zeros[1], scaling, hyper)
+    found = door.arrays(net, zeros[0], None if valid is None else zeros[1], scaling, hyper, plan)
     shaped = found._replace(inputs=_lengthened(found.inputs, pairs[0]),
                             targets=_lengthened(found.targets, pairs[0]))  # fmt: skip
     if valid is None:
@@ -208,7 +208,13 @@ def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper) -> Arra
 
 
 def _lengthened(array: jax.Array, pair: tuple[Any, Any]) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((pair[0].shape[0], *array.shape[1:]), array.dtype)
+    shape = jax.ShapeDtypeStruct((pair[0].shape[0], *array.shape[1:]), array.dtype)
+    # Committed to devices, as the arrays of `fit` will be, or to none.
+    return _laid(shape, array.sharding) if array.committed else shape
+
+
+def _laid(shape: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
 
 
 def _pair(name: str, data: Any) -> tuple[Any, Any]:

@@ -67,7 +67,8 @@ def end(
 
 
 def _interrupted(moment: Moment, name: str, folder: Path | None) -> str:
-    where = f"fit: {name} stopped the run after epoch {moment.epoch} of {moment.epochs}. "
+    begun = f" and {moment.cursor} steps of the next" if moment.cursor else ""
+    where = f"fit: {name} stopped the run after epoch {moment.epoch} of {moment.epochs}{begun}. "
     if folder is None:
         return where + (
             "The network so far is in `error.fitted`; without a checkpoint the run cannot go on. "

@@ -151,6 +151,18 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
     Raises:
         FormatError: damaged, of a newer version, another file, or of a jax that this one cannot read.
         OSError: the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from jaxdl import net
+        >>> from jaxdl.train import Loaded
+        >>> double = net.from_pair(lambda key: {"w": jnp.float32(2)}, lambda params, x: x * params["w"])
+        >>> model = Loaded(double, {"w": np.float32(2)}, {}, None, None, None)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = export(model, f"{folder}/double.jaxdl", inputs=np.ones((1, 1), np.float32))
+        ...     found = load_exported(f"{folder}/double.jaxdl")
+        >>> found(np.float32([[1], [3]])).tolist()
+        [[2.0], [6.0]]
     """
     path = Path(path)
     header, _, arrays = _format.read(path, what=WHAT, expected=digest)

@@ -81,8 +81,9 @@ def fit(
             `train.log`, such as ``log.TensorBoard("runs/a")``, or a list of such. It is appended to after
             every chunk; a run that is resumed cuts away later epochs, so that none is written twice.
         stop_on: signals that end the run after the chunk under way, with `Interrupted`; a second one raises
-            `KeyboardInterrupt` at once. ``("SIGINT", "SIGTERM")`` is for machines that are taken away at
-            short notice; ``()`` leaves Ctrl-C as it is. Only the main thread catches signals.
+            `KeyboardInterrupt` at once, though the device ends its chunk first. ``("SIGINT", "SIGTERM")`` is
+            for machines that are taken away at short notice; ``()`` leaves Ctrl-C as it is. Only the main
+            thread catches signals.
         checkpoint: a folder, or a `Checkpoint` that also says how often the run is saved and what is kept.
         resume: go on from the newest good checkpoint, where the folder has one; False refuses such a folder.
             The end is bit by bit that of the unbroken run, whatever chunks both had, on the same versions,

@@ -44,7 +44,9 @@ class Host:
         checked = session.check_callbacks(callbacks)
         # One of several processes speaks for all.
         self.reporter = Reporter(progress if jax.process_index() == 0 else "off", epochs)
-        self.logs, self.stop = Closing(writers(log)), StopSignal(stop_on)
+        found = writers(log)
+        self.logs = Closing(found if jax.process_index() == 0 else [])
+        self.stop, self.resume = StopSignal(stop_on), resume
         if checkpoint is None and resume:
             raise ValueError(
                 explain("fit", "resume", got=True, expected="False without a checkpoint",
@@ -74,7 +76,7 @@ class Host:
             carry = self.saver.begin(carry, description())
         epoch = int(carry.epoch)
         for writer in self.logs.writers:
-            writer.begin(session.history_of(carry), epoch, resume=epoch > 0)
+            writer.begin(session.history_of(carry), epoch, resume=self.resume)
         return carry
 
     @property

@@ -30,8 +30,8 @@ class StopSignal:
     Example:
         >>> with StopSignal(["SIGINT"]) as stop:
         ...     signal.raise_signal(signal.SIGINT)
-        ...     stop.name, stop(None)
-        ('SIGINT', 'stop')
+        ...     stop.name
+        'SIGINT'
     """
 
     def __init__(self, names: Sequence[str] = ("SIGINT",)) -> None:
@@ -66,8 +66,8 @@ class StopSignal:
         self.restore()
 
     def __call__(self, moment: Any) -> str | None:
-        """Return ``"stop"`` after a signal, as a hook does that ends a run."""
-        return None if self.name is None else "stop"
+        """Return the name of the signal, once there was one: as a hook this ends the run."""
+        return self.name
 
     def restore(self) -> None:
         """Put back the handlers that were there before."""

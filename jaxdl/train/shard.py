@@ -138,6 +138,21 @@ class Plan:
             parts[name] = jax.tree.map(lambda leaf, spec=spec: put(leaf, spec(jnp.shape(leaf))), part)
         return carry._replace(**parts)
 
+    def batches(self) -> Any:
+        """Return where stacked batches (steps, batch, ...) from the host are put, each split over the devices.
+
+        Raises:
+            ValueError: several processes, whose segments would not be of one length.
+        """
+        if self.mesh is None:
+            return jnp.zeros(()).sharding
+        if jax.process_count() > 1:
+            raise ValueError(
+                explain("fit", "data", got=f"a Stream in each of {jax.process_count()} processes",
+                        expected="examples in memory, or one process", fix="pass (inputs, targets)")
+            )  # fmt: skip
+        return self._sharding(PartitionSpec(None, AXIS))
+
     def place_members(self, tree: Any) -> Any:
         """Split arrays (members, ...) over the devices; keys are taken too.
 

@@ -85,7 +85,7 @@ def fit_stream(
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
         fresh = jax.block_until_ready(runner.start(*door.keys(seed), whole, hyper))
         data = whole._replace(inputs=None, targets=None)
-        shapes = _shapes(feed, first)
+        shapes = _shapes(feed, first, spec.layout.batches())
         carry = host.begin(fresh, lambda: describe(
             fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
             stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
@@ -124,7 +124,8 @@ class _Run:
         """Run segments up to the last one, early stopping, or a hook that returns a reason."""
         moment = session.beginning(carry, self.spec)
         begin = last = time.perf_counter()
-        for segment in self.feed.segments(classes) if moment.stopped is None else ():
+        sharding = self.spec.layout.batches()
+        for segment in self.feed.segments(classes, sharding) if moment.stopped is None else ():
             carry, seconds = self.advanced(moment.carry, segment)
             now = time.perf_counter()
             self.examples += segment.steps * self.spec.batch_size
@@ -223,8 +224,8 @@ def _length(stream: Stream, spec: Spec) -> int | None:
     return stream.length
 
 
-def _shapes(feed: Feed, first: Batch) -> tuple[Any, Any]:
+def _shapes(feed: Feed, first: Batch, sharding: Any) -> tuple[Any, Any]:
     def shape(array: np.ndarray) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype)
+        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype, sharding=sharding)
 
     return shape(first.inputs), shape(first.targets)

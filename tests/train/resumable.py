@@ -10,15 +10,18 @@ from common import LOSS, METRICS, X, Y, adam
 
 from jaxdl import net, train
 from jaxdl.models import MLP, MLPConfig
-from jaxdl.train import EarlyStopping
+from jaxdl.train import EarlyStopping, Spec
 from jaxdl.train.checkpoint import Store, manifest
 
-NET = net.functional(
-    lambda rngs: MLP(MLPConfig(sizes=(4, 8, 8, 3), batch_norm=True, dropout="drop"), rngs=rngs)
-)
+NET = net.functional(lambda rngs: MLP(MLPConfig(sizes=(4, 8, 3), batch_norm=True, dropout="drop"), rngs=rngs))
 EPOCHS = 6
 HYPER = {"learning_rate": 0.05, "drop": 0.3}
-STOPPING = EarlyStopping("valid_loss", patience=EPOCHS, restore_best=True)
+STOPPING = EarlyStopping("valid_loss", patience=2, restore_best=True)
+
+
+SPEC = Spec(
+    EPOCHS, 10, metrics=tuple(METRICS.items()), step_losses=True, early_stopping=STOPPING, average=0.9
+)
 
 
 def run(checkpoint: Any = None, **options: Any) -> train.Fitted:

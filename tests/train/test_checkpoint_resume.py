@@ -13,16 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from common import HYPER, LOSS, X, Y, sgd
+from common import DATA, KEYS, LOSS, X, Y, adam, sgd
 from jax import monitoring
-from resumable import EPOCHS, fingerprint, run, stored
+from resumable import EPOCHS, SPEC, fingerprint, run, stored
 from resumable import HYPER as RATES
+from resumable import NET as RUN_NET
 
-from jaxdl import losses, net, train
+from jaxdl import net, train
 from jaxdl.errors import CheckpointWarning, DivergenceError, DtypeError, FormatError, LockError, ShapeError
-from jaxdl.models import MLP, MLPConfig
-from jaxdl.train import EarlyStopping, session
+from jaxdl.optim import frozen
+from jaxdl.train import Carry, EarlyStopping, Health, Spec, session
 from jaxdl.train.checkpoint import Checkpoint, Saver, Store, arrays, manifest
+from jaxdl.train.checkpoint.identity import compare, describe
+from jaxdl.train.runner import runner_of
 from jaxdl.train.session import Moment
 
 
@@ -38,7 +41,27 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]
     return fingerprint(run(Checkpoint(folder, every=EPOCHS))), stored(folder)
 
 
-class Crash(Exception):
+@pytest.fixture(scope="module")
+def moments() -> list[Moment]:
+    """The moments of a run, an epoch a chunk."""
+    found: list[Moment] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "CHUNK_SECONDS", 0.0)
+        run(callbacks=[found.append])
+    return found
+
+
+@pytest.fixture(scope="module")
+def made_run(tmp_path_factory: pytest.TempPathFactory, moments: list[Moment]) -> Path:
+    """A folder with a run of two epochs."""
+    folder = tmp_path_factory.mktemp("made_run")
+    with Saver(folder) as saver:
+        saver.begin(moments[0].carry, described(moments[0]))
+        saver.save(moments[1])
+    return folder
+
+
+class Crash(BaseException):
     """In the place of a power cut."""
 
 
@@ -75,6 +98,7 @@ def test_a_run_broken_twice_ends_as_the_unbroken_one(tmp_path: Path, whole: tupl
     assert Store(tmp_path, writable=False).steps() == [2, 3, 4]
     fitted: list[train.Fitted] = []
     assert compilations(lambda: fitted.append(run(policy, resume=True))) == 0
+    assert compilations(lambda: jax.jit(lambda x: x + 1)(1.0)) == 1
     assert (fingerprint(fitted[0]), stored(tmp_path)) == whole
     assert fitted[0].history.epochs == EPOCHS
     # Once more: nothing is left to do, and the end is the same.
@@ -92,19 +116,31 @@ def test_whatever_the_chunks_the_end_is_the_same(
     assert fitted.stopped is None
 
 
+@pytest.mark.slow  # 6 s: it compiles one more program
 def test_more_epochs_go_on_from_the_end(tmp_path: Path, whole: tuple[str, Any]) -> None:
     run(tmp_path, epochs=4)
     assert fingerprint(run(tmp_path, resume=True)) == whole[0]
-    with pytest.raises(ValueError, match="'epochs' is 5; expected at least 6, which are trained"):
-        run(tmp_path, epochs=5, resume=True)
 
 
-def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
-    rule = EarlyStopping("valid_loss", patience=1, min_delta=10.0)
-    first = run(tmp_path, early_stopping=rule)
-    again = run(tmp_path, early_stopping=rule, resume=True)
+def test_the_history_of_a_longer_run_begins_with_what_is_saved(made_run: Path, moments: list[Moment]) -> None:
+    carry, record = moments[0].carry, described(moments[0])
+    longer = {name: jnp.full((9, *values.shape[1:]), jnp.nan) for name, values in carry.history.items()}
+    with Saver(made_run, resume=True) as saver:
+        found = saver.begin(carry._replace(history=longer), record | {"epochs": 9})
+        with pytest.raises(ValueError, match="'epochs' is 1; expected at least 2, which are trained"):
+            saver.begin(carry, record | {"epochs": 1})
+    for name, values in moments[1].history.items():
+        np.testing.assert_array_equal(found.history[name][:2], values)
+        assert np.isnan(found.history[name][2:]).all()
+        assert len(found.history[name]) == 9
+
+
+def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path, whole: tuple[str, Any]) -> None:
+    rates = RATES | {"learning_rate": 30.0}  # away from every minimum
+    first = run(tmp_path, hyper=rates)
+    again = run(tmp_path, hyper=rates, resume=True)
     assert first.stopped == again.stopped == "early stopping"
-    assert first.history.epochs == again.history.epochs == 2
+    assert first.history.epochs == again.history.epochs < EPOCHS
     assert fingerprint(first) == fingerprint(again)
 
 
@@ -147,43 +183,63 @@ def test_resume_in_an_empty_folder_starts(tmp_path: Path, whole: tuple[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "message"),
+    ("changes", "message"),
     [
-        ({"seed": 4}, ValueError, "'seed' is 4; expected 3, as in the run that is resumed"),
-        ({"hyper": RATES | {"drop": 0.1}}, ValueError, r"'hyper\['drop'\]' is 0\.1"),
-        ({"batch_size": 5}, ValueError, r"'spec\['batch_size'\]' is 5; expected 10"),
-        ({"average": 0.8}, ValueError, r"'spec\['average'\]' is 0\.8; expected 0\.9"),
-        ({"early_stopping": None}, ValueError, r"'spec\['early_stopping'\]' is None"),
-        ({"metrics": None}, ValueError, r"'spec\['metrics'\]"),
-        ({"valid": (X[49:], Y[49:])}, ValueError, r"'data\['valid_inputs'\]'"),
-        ({"net": (4, 9, 8, 3)}, ShapeError, "layers.*kernel' is of shape .4, 9.*expected .4, 8., as saved"),
-        ({"net": (4, 8, 3)}, ShapeError, "a tree without '"),
+        ({"seed": 4}, "'seed' is 4; expected 3, as in the run that is resumed"),
+        ({"hyper": RATES | {"drop": 0.1}}, r"'hyper\['drop'\]' is 0\.1"),
+        ({"valid": (X[:49:-1], Y[:49:-1])}, r"'data\['valid_inputs'\]'"),
     ],
 )
-def test_another_run_is_refused_by_name(
-    made_run: Path, changes: dict[str, Any], error: type, message: str, monkeypatch: pytest.MonkeyPatch
+def test_another_run_is_refused_by_name(made_run: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(made_run, resume=True, **changes)
+    assert Store(made_run, writable=False).steps() == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 5}, r"'spec\['batch_size'\]' is 5; expected 10"),
+        ({"average": 0.8}, r"'spec\['average'\]' is 0\.8; expected 0\.9"),
+        ({"early_stopping": None}, r"'spec\['early_stopping'\]' is None"),
+        (
+            {"early_stopping": EarlyStopping("loss")},
+            r"'spec\['early_stopping'\]\['monitor'\]' is loss; expected v",
+        ),
+        ({"metrics": ()}, r"'spec\['metrics'\]"),
+        ({"frozen": frozen("layers/0")}, r"'spec\['frozen'\]' is \{'paths'.*expected None"),
+        ({"augment": lambda key, x: x}, r"'spec\['augment'\]' is a function; expected None"),
+    ],
+)
+def test_another_option_is_refused_by_name(
+    tmp_path: Path, moments: list[Moment], changes: dict[str, Any], message: str
 ) -> None:
-    if "net" in changes:
-        sizes = changes["net"]
-        other = net.functional(
-            lambda rngs: MLP(MLPConfig(sizes=sizes, batch_norm=True, dropout="drop"), rngs=rngs)
-        )
-        monkeypatch.setattr("resumable.NET", other)
-    options = {name: value for name, value in changes.items() if name != "net"}
-    before = sorted(path.name for path in made_run.iterdir() if path.name.startswith("step"))
-    with warnings.catch_warnings():
-        # That the program is another one is said first; here its shapes are.
-        warnings.simplefilter("ignore", CheckpointWarning)
-        with pytest.raises(error, match=message):
-            run(made_run, resume=True, **options)
-    assert sorted(path.name for path in made_run.iterdir() if path.name.startswith("step")) == before
+    before = described(moments[0])
+    now = described(moments[0], spec=dataclasses.replace(SPEC, **changes))
+    with pytest.raises(ValueError, match=message):
+        compare(before, now)
+    compare(before, before)
+    compare(json.loads(json.dumps(before)), before)
 
 
-@pytest.fixture(scope="module")
-def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made_run")
-    run(folder, callbacks=[lambda moment: "enough" if moment.epoch == 2 else None])
-    return folder
+def test_another_network_is_refused_by_the_leaf(made_run: Path, moments: list[Moment]) -> None:
+    carry, record = moments[0].carry, described(moments[0])
+    (params, layers), wide = (carry.params, carry.params["layers"]), {"kernel": jnp.ones((4, 9))}
+    others = {
+        r"'params/layers/0/kernel' is of shape \(4, 9\); expected \(4, 8\), as saved": layers
+        | {0: layers[0] | wide},
+        "a tree without 'params/layers/": {0: layers[0]},
+        "a tree with 'params/layers/0/more'": layers | {0: layers[0] | {"more": jnp.ones(1)}},
+    }
+    for message, other in others.items():
+        with Saver(made_run, resume=True) as saver, warnings.catch_warnings():
+            warnings.simplefilter("ignore", CheckpointWarning)  # of another program
+            with pytest.raises(ShapeError, match=message):
+                saver.begin(carry._replace(params=params | {"layers": other}), record)
+
+
+def described(moment: Moment, spec: Any = SPEC) -> dict[str, Any]:
+    return describe(moment.carry, DATA, RATES, spec, seed=3, program="p")
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -215,13 +271,17 @@ def test_what_is_not_bit_exact_is_said(tmp_path: Path, part: str | None, name: s
         run(tmp_path, resume=True)
 
 
-def test_another_loss_is_another_program(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"optimizer": sgd, "epochs": 1, "batch_size": 25, "hyper": HYPER,
-                               "progress": "off", "checkpoint": tmp_path}  # fmt: skip
+def test_another_loss_is_another_program() -> None:
+    """The digest is that of what the compiler gets: not of names, nor of objects."""
     small = net.from_pair(lambda key: {"w": jnp.ones((4, 3))}, lambda params, x: x @ params["w"])
-    train.fit(small, (X[:50], Y[:50]), loss=LOSS, **options)
-    with pytest.warns(CheckpointWarning, match="the program is another one, as the network, the loss"):
-        train.fit(small, (X[:50], Y[:50]), loss=lambda z, y: 2 * LOSS(z, y), resume=True, **options)
+    spec, hyper = Spec(1, 25), {"learning_rate": jnp.float32(0.1)}
+
+    def digest(factor: float) -> str:
+        runner = runner_of(small, lambda z, y: factor * LOSS(z, y), sgd, spec, None)
+        carry = jax.eval_shape(runner.start, *KEYS, DATA, hyper)
+        return runner.digest(carry, DATA, hyper)
+
+    assert digest(1.0) == digest(1.0) != digest(2.0)
 
 
 def test_a_damaged_step_is_named_and_the_one_before_it_taken(tmp_path: Path, whole: tuple[str, Any]) -> None:
@@ -236,7 +296,7 @@ def test_a_damaged_step_is_named_and_the_one_before_it_taken(tmp_path: Path, who
     assert (fingerprint(fitted), stored(tmp_path)) == whole
     for step in tmp_path.glob("step_*"):
         (step / "MANIFEST").unlink()
-    with pytest.raises(FormatError, match="no step in .* is whole: step 6: .*step 5: .*step 4: "):
+    with pytest.raises(FormatError, match=r"no step in .* is whole: step 6: .*step 5: .*step 4: "):
         run(tmp_path, resume=True)
 
 
@@ -272,21 +332,17 @@ def test_an_error_in_the_last_save_is_raised_too(tmp_path: Path, monkeypatch: py
     assert Store(tmp_path, writable=False).steps() == []
 
 
-def test_a_state_that_is_not_finite_is_never_saved(tmp_path: Path, made_run: Path) -> None:
-    moments: list[Moment] = []
-    run(callbacks=[moments.append])
+def test_a_state_that_is_not_finite_is_never_saved(tmp_path: Path, moments: list[Moment]) -> None:
     with Saver(tmp_path) as saver:
         saver.begin(moments[0].carry, {"steps": 5})
         saver.save(moments[0])
         bad = jax.tree.map(lambda leaf: leaf * jnp.nan, moments[1].carry.state)
-        with pytest.raises(DivergenceError, match="after 2 epochs is not saved: .*'state/.*' with NaN"):
+        with pytest.raises(DivergenceError, match=r"after 2 epochs is not saved: .*'state/.*' with NaN"):
             saver(dataclasses.replace(moments[1], carry=moments[1].carry._replace(state=bad), stopped="end"))
     assert Store(tmp_path, writable=False).steps() == [1]
 
 
-def test_save_now_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    moments: list[Moment] = []
-    run(callbacks=[moments.append])
+def test_save_now_is_on_the_disk_when_it_returns(tmp_path: Path, moments: list[Moment]) -> None:
     with Saver(Checkpoint(tmp_path, seconds=3600.0)) as saver:
         saver.begin(moments[0].carry, {"steps": 5})
         saver(moments[0])
@@ -298,19 +354,22 @@ def test_save_now_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
     assert record == {"steps": 5, "epoch": 2, "cursor": 10, "rows": 2}
 
 
-def test_a_diverged_run_leaves_the_last_good_step(tmp_path: Path) -> None:
-    def loss(outputs: jax.Array, targets: jax.Array, hyper: Any) -> jax.Array:
-        return losses.squared_error(outputs, targets)
+def test_a_diverged_run_leaves_the_last_good_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = runner_of(RUN_NET, LOSS, adam, SPEC, None)
+    compiled = runner.compiled
 
-    line = net.from_pair(lambda key: {"w": jnp.ones((4, 1))}, lambda params, x: x @ params["w"])
-    wanted = X[:50] @ np.arange(4, dtype=np.float32)[:, None]
-    with pytest.raises(DivergenceError):
-        train.fit(line, (X[:50], wanted), loss=loss, optimizer=sgd, epochs=60, batch_size=10,
-                  hyper={"learning_rate": 2.0}, progress="off", checkpoint=Checkpoint(tmp_path, every=1))  # fmt: skip
-    store = Store(tmp_path, writable=False)
-    like = {"params": {"w": np.zeros((4, 1), np.float32)}}
-    body = manifest.read(tmp_path / f"step_{store.steps()[-1]:08d}")
-    found = arrays.load(tmp_path / f"step_{store.steps()[-1]:08d}" / "arrays", body["buffers"])
-    assert store.steps()
-    assert all(np.isfinite(values[:4]).all() for values in found.values())
-    assert like["params"]["w"].shape == (4, 1)
+    def advance(carry: Carry, stop: Any, *rest: Any) -> Carry:
+        """Leave the finite numbers in the third epoch."""
+        after = compiled(carry, *rest)(carry, stop, *rest)
+        bad = jax.tree.map(lambda leaf: leaf * jnp.nan, after.params)
+        worse = after._replace(params=bad, health=Health(jnp.int32(12), jnp.int32(1)))
+        return worse if int(stop) == 3 else after
+
+    monkeypatch.setattr(runner, "compiled", lambda *_: advance)
+    monkeypatch.setattr(runner, "replay", advance)
+    monkeypatch.setattr(runner, "report", None)  # of the step, which takes a program more
+    with pytest.raises(DivergenceError, match=r"at step 12 \(epoch 3\)"):
+        run(Checkpoint(tmp_path, every=1))
+    assert Store(tmp_path, writable=False).steps() == [1, 2]
+    monkeypatch.undo()
+    assert run(tmp_path, resume=True).history.epochs == EPOCHS

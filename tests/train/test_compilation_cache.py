@@ -21,13 +21,15 @@ RUN = """
 import collections, hashlib, json, sys, warnings
 import jax, jax.numpy as jnp
 from jaxdl import train
+page = open("docs/compile.md").read().split("```python\\n")
+(block,) = (part.split("```")[0] for part in page if "_cache(" in part[:90])
 events = collections.Counter()
 jax.monitoring.register_event_listener(lambda name, **_: events.update([name.rpartition("/")[2]]))
 if sys.argv[2] == "late":
     jnp.ones(3).sum().block_until_ready()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    folder = train.compilation_cache(sys.argv[1])
+    exec(block)
     assert train.compilation_cache(sys.argv[1]) == folder
     x = jax.jit(lambda x: jnp.tanh(x @ x.T).sum(0))(jnp.linspace(-1, 1, 64).reshape(8, 8))
 try:
@@ -41,6 +43,7 @@ print(json.dumps({"hash": hashlib.sha256(x.tobytes()).hexdigest(), "folder": str
 
 def start(folder: Path, when: str = "early") -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    environment |= {"JAXDL_CACHE": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-c", RUN, str(folder), when],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -61,7 +64,7 @@ def test_cold_at_once_then_warm_then_damaged(tmp_path: Path) -> None:
     both = [start(tmp_path), start(tmp_path)]
     cold, other = map(finish, both)
     assert cold["hash"] == other["hash"]
-    assert cold["cache_misses"] > 0
+    assert cold.get("cache_misses", 0) + other.get("cache_misses", 0) > 0
     kept = entries(cold["folder"])
     warm = finish(start(tmp_path, "late"))
     assert (warm["hash"], warm["warnings"], warm["refused"]) == (cold["hash"], [], 1)
@@ -126,7 +129,7 @@ def test_the_oldest_are_dropped(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make(tmp_path, one=zlib.compress(b"one"))
-    monkeypatch.setattr(_store, "_place", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
+    monkeypatch.setattr(Store, "_place", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
     with pytest.warns(UserWarning, match="No space left; programs are not kept"):
         store.publish()
     monkeypatch.undo()

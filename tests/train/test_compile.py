@@ -12,7 +12,7 @@ import pytest
 from common import HYPER, LOSS, METRICS, NET, X, Y, sgd
 from rich.console import Console
 
-from jaxdl import scaling, train
+from jaxdl import net, scaling, train
 from jaxdl.data import Dataset
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.train import progress
@@ -65,10 +65,23 @@ def test_fit_then_compiles_nothing(compiled: train.Compiled) -> None:
 
 
 def test_data_do_as_well_as_shapes(compiled: train.Compiled) -> None:
-    data: dict[str, Any] = {"valid": (PIXELS[50:], Y[50:].astype(np.int64)), "seed": 1, "callbacks": ()}
+    data: dict[str, Any] = {
+        "valid": (PIXELS[50:], Y[50:].astype(np.int64)),
+        "seed": 1,
+        "callbacks": (),
+        "stop_on": (),
+    }
     again = train.compile(NET, DATASET, **data, **SETTINGS)
     assert again.seconds < compiled.seconds / 2
     assert again.program is compiled.program
+
+
+def test_a_plan_for_devices_too() -> None:
+    line = net.from_pair(lambda key: {"w": jnp.zeros((4, 3))}, lambda params, x: x @ params["w"])
+    settings: dict[str, Any] = {"loss": LOSS, "optimizer": sgd, "hyper": HYPER, "epochs": 1, "batch_size": 10,
+                                "shard": train.shard.data_parallel(1), "progress": "off"}  # fmt: skip
+    train.compile(line, (shape(X, 50), shape(Y, 50)), **settings)
+    assert compilations(lambda: train.fit(line, (X[:50], Y[:50]), **settings)) == 0
 
 
 def test_arithmetic_is_counted(compiled: train.Compiled) -> None:
@@ -95,7 +108,7 @@ def test_memory_is_that_of_the_arrays(compiled: train.Compiled) -> None:
         ((shape(X, 50), shape(Y, 40)), {}, ShapeError, r"inputs \(50, 4\) and targets \(40,\)"),
         ((shape(X, 50), shape(Y, 50)), {"batch_size": 51}, ValueError, "batch_size"),
         ((shape(X, 50), shape(Y, 50)), {"progress": "loud"}, ValueError, "'bar', 'lines', 'off'"),
-        ((shape(X, 50), shape(Y, 50)), {"shard": object()}, ValueError, "leave compile out"),
+        ((shape(X, 50), shape(Y, 50)), {"patience": 2}, TypeError, "patience"),
         ((shape(X[:, :3], 50), shape(Y, 50)), {"scaling": None}, Exception, "3"),
         (X, {}, DtypeError, "their shapes"),
     ],

@@ -152,14 +152,16 @@ def test_early_stopping_stops_where_the_loop_stops(rule: EarlyStopping) -> None:
     assert len(ends) > 2 or rule.patience is None
 
 
-def test_early_stopping_is_the_same_in_any_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_stopping_is_the_same_in_any_chunks_and_restores_averages_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rule = EarlyStopping("valid_loss", patience=5)
-    fitted = in_any_chunks(monkeypatch, **FEW, epochs=200, early_stopping=rule)
+    fitted = in_any_chunks(monkeypatch, **FEW, epochs=200, early_stopping=rule, average=0.8)
     assert fitted.stopped == "early stopping"
     epochs, best = stopped_by_hand(fitted.history["valid_loss"], rule)
     assert fitted.history.epochs == epochs < 200
     assert 0 < best < epochs - 1
-    measured = fitted.evaluate((X[50:], Y[50:]), loss=LOSS)["loss"]
+    measured = fitted.averaged().evaluate((X[50:], Y[50:]), loss=LOSS)["loss"]
     assert measured == pytest.approx(float(fitted.history["valid_loss"][best]), rel=1e-5)
 
 
@@ -198,9 +200,7 @@ LINE = net.from_pair(lambda key: {"w": jnp.zeros((4, 1))}, lambda params, x: x @
 SLOPES = (X @ np.array([[1.0], [-2.0], [0.5], [3.0]])).astype(np.float32)
 
 
-def batches(epochs: int, seed: int = 0) -> np.ndarray:
-    order = door.keys(seed)[1]
-    return np.concatenate([batch_order(order, e, examples=70, batch_size=14) for e in range(epochs)])
+BATCHES = np.tile(np.arange(70).reshape(5, 14), (4, 1))  # of 4 epochs, in order
 
 
 def recorded(step: Any) -> dict[str, jax.Array]:
@@ -209,7 +209,7 @@ def recorded(step: Any) -> dict[str, jax.Array]:
 
 ON_A_LINE: dict[str, Any] = {
     "network": LINE, "data": (X, SLOPES), "loss": losses.squared_error, "batch_size": 14,
-    "optimizer": optim.sgd(0.1), "hyper": None, "record": recorded, "step_records": True,
+    "optimizer": optim.sgd(0.1), "hyper": None, "record": recorded, "step_records": True, "shuffle": "none",
 }  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def test_clipping_by_global_norm_is_the_loop_in_numpy() -> None:
     rule = optax.chain(optim.clip_by_global_norm(3.0), optim.sgd(0.1))
     fitted = on_a_line(optimizer=rule)
     w, path, norms = np.zeros(4), [], []
-    for rows in batches(4):
+    for rows in BATCHES:
         g = slope(w, rows)
         path.append(w)
         norms.append(np.linalg.norm(g))
@@ -246,17 +246,17 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(reduction: str, scal
     fitted = on_a_line(accumulate=7, reduction=reduction, optimizer=optim.sgd(lambda step: 0.02 / (step + 1)),
                        penalty=decay, hyper={"penalty": 0.5})  # fmt: skip
     w = np.zeros(4)
-    for step, rows in enumerate(batches(4)):
+    for step, rows in enumerate(BATCHES):
         np.testing.assert_allclose(fitted.history["step_w"].reshape(-1, 4)[step], w, rtol=1e-5, atol=1e-6)
         g = scale * slope(w, rows) + 2 * 0.5 * w
         np.testing.assert_allclose(fitted.history["step_norm"].ravel()[step], np.linalg.norm(g), rtol=1e-5)
         w = w - 0.02 / (step + 1) * g
     counts = [int(leaf) for leaf in jax.tree.leaves(fitted.opt_state) if leaf.dtype == jnp.int32]
-    assert counts == [len(batches(4))]
+    assert counts == [len(BATCHES)]
 
 
 def test_accumulation_of_32_in_4_parts_records_what_the_whole_batch_does() -> None:
-    options = {"optimizer": adam, "batch_size": 32, "metrics": METRICS, "train_metrics": True, "epochs": 10}
+    options = {"batch_size": 32, "metrics": METRICS, "train_metrics": True, "shuffle": "none"}
     whole, parts = run(**options), run(**options, accumulate=4)
     for name in ("loss", "accuracy"):
         np.testing.assert_allclose(parts.history[name], whole.history[name], rtol=1e-6, atol=1e-6)
@@ -273,8 +273,11 @@ def test_each_micro_batch_draws_by_itself() -> None:
         parts = [jax.random.normal(jax.random.fold_in(step.key, i), (4, 4)).sum(0) for i in (0, 1)]
         return {"gradient": step.gradients["w"][0], "wanted": parts[0] + parts[1], "twice": 2 * parts[0]}
 
+    def summed(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        return outputs.sum(-1)
+
     noise = net.Net(lambda key: ({"w": jnp.ones((1, 4))}, {}), draw)
-    fitted = run(network=noise, loss=lambda z, y: z.sum(-1), accumulate=2, reduction="sum", record=drawn)
+    fitted = run(network=noise, loss=summed, accumulate=2, reduction="sum", record=drawn, shuffle="none")
     np.testing.assert_allclose(fitted.history["gradient"], fitted.history["wanted"], rtol=1e-5)
     assert np.abs(fitted.history["gradient"] - fitted.history["twice"]).min() > 1e-3
 
@@ -292,15 +295,6 @@ def test_average_is_the_corrected_mean_of_the_trajectory(monkeypatch: pytest.Mon
         np.testing.assert_allclose(fitted.history["valid_loss"][epoch], value, rtol=1e-4)
     measured = fitted.averaged().evaluate((X[:20], SLOPES[:20]), loss=losses.squared_error)["loss"]
     np.testing.assert_allclose(measured, fitted.history["valid_loss"][-1], rtol=1e-5)
-
-
-def test_early_stopping_restores_the_average_of_its_best_epoch() -> None:
-    rule = EarlyStopping("valid_loss", patience=5)
-    fitted = run(**FEW, average=0.8, epochs=200, early_stopping=rule)
-    best = int(fitted.stopping.epoch)
-    assert best + 1 < fitted.history.epochs < 200
-    measured = fitted.averaged().evaluate((X[50:], Y[50:]), loss=LOSS)["loss"]
-    np.testing.assert_allclose(measured, fitted.history["valid_loss"][best], rtol=1e-5)
 
 
 def shaken(key: jax.Array, x: jax.Array) -> jax.Array:
@@ -344,16 +338,16 @@ def test_augmentation_that_changes_the_batch_is_refused(augment: Any, words: str
 
 
 def test_mixed_precision_learns_digits_as_well() -> None:
-    def make(key: jax.Array) -> dict[str, jax.Array]:
-        first, last = jax.random.split(key)
-        return {"a": jax.random.normal(first, (64, 32)) / 8, "b": jax.random.normal(last, (32, 10)) / 4}
-
-    whole = net.from_pair(make, lambda params, x: jnp.maximum(x @ params["a"], 0) @ params["b"])
+    first = {"a": RNG.normal(size=(64, 32)) / 8, "b": RNG.normal(size=(32, 10)) / 4}
+    whole = net.from_pair(
+        lambda key: {name: jnp.float32(leaf) for name, leaf in first.items()},
+        lambda params, x: jnp.maximum(x @ params["a"], 0) @ params["b"],
+    )
     training, test = split(load_digits(), (0.7, 0.3), seed=0)
     found = {}
     for name, network in (("whole", whole), ("low", net.mixed_precision(whole))):
         fitted = run(network=network, data=training, valid=test, metrics=METRICS, batch_size=32, epochs=15,
-                     scaling=pixels(highest=16), optimizer=adam, hyper={"learning_rate": 3e-3})  # fmt: skip
+                     scaling=pixels(highest=16), hyper={"learning_rate": 0.5}, shuffle="none")  # fmt: skip
         found[name] = fitted.history
     assert found["low"]["valid_accuracy"][-1] > found["whole"]["valid_accuracy"][-1] - 0.01 > 0.92
     assert np.abs(found["low"]["loss"] - found["whole"]["loss"]).max() > 1e-5
@@ -382,6 +376,21 @@ def test_mixed_precision_keeps_the_state_in_float32_and_computes_in_bfloat16() -
     maxima = [line.split("=")[0] for line in text.splitlines() if "= max " in line and "[10,8]" in line]
     assert maxima
     assert all(":bf16[10,8]" in line for line in maxima)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ((SOFTMAX, "float32"), DtypeError, "'float32'; expected bfloat16 or float16"),
+        ((SOFTMAX, jnp.int8), DtypeError, "expected bfloat16 or float16"),
+        ((SOFTMAX, 16), DtypeError, "16; expected bfloat16 or float16"),
+        ((None, "bfloat16"), TypeError, "expected a jaxdl.net.Net"),
+        ((MLP, "bfloat16"), TypeError, "jaxdl.net.functional"),
+    ],
+)
+def test_wrong_precision_is_refused(given: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        net.mixed_precision(*given)
 
 
 def test_callbacks_see_the_run_and_may_end_it() -> None:

@@ -105,7 +105,7 @@ def test_the_same_numbers_give_the_same_bytes_however_they_were_cut(tmp_path: Pa
 
 @each
 @pytest.mark.parametrize(
-    ("held", "done"), [(5, 5), (5, 3), (5, 0), (2, 3), (0, 3), (3, 3)], ids=lambda value: str(value)
+    ("held", "done"), [(5, 5), (5, 3), (5, 1), (2, 3), (0, 3), (0, 0), (3, 3)], ids=lambda value: str(value)
 )
 def test_resume_leaves_every_epoch_once(kind: Any, name: str, held: int, done: int, tmp_path: Path) -> None:
     whole = kind(tmp_path / f"whole_{name}")
@@ -153,25 +153,34 @@ def test_a_header_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     log.CSV(tmp_path / "a.csv").write(cut(CURVES, 2))
     for curves in ({"loss": CURVES["loss"]}, {**CURVES, "valid_loss": CURVES["loss"]}):
         with pytest.raises(FormatError, match=r"'epoch,loss,valid_f1 \[macro\].*; expected 'epoch,loss"):
-            log.CSV(tmp_path / "a.csv").begin(curves, 0, resume=True)
+            log.CSV(tmp_path / "a.csv").begin(curves, 1, resume=True)
 
 
-@pytest.mark.parametrize("done", [0, 2])
 @pytest.mark.parametrize("content", [b"my notes", b"my notes\n", b'{"epoch": 1}\n', b"\xff" * 40])
 @each
-def test_somebody_elses_file_is_left_alone(
-    kind: Any, name: str, done: int, content: bytes, tmp_path: Path
-) -> None:
+def test_somebody_elses_file_is_left_alone(kind: Any, name: str, content: bytes, tmp_path: Path) -> None:
     writer = kind(tmp_path / name)
     writer.path.parent.mkdir(exist_ok=True)
     writer.path.write_bytes(content)
-    if kind is log.JSONLines and done == 0 and content.startswith(b"{"):
-        content = b""  # a line of this writer, of an epoch after the one that the run begins at
-        writer.begin(CURVES, done, resume=True)
-    else:
-        with pytest.raises(FormatError, match="another path"):
-            writer.begin(CURVES, done, resume=True)
+    with pytest.raises(FormatError, match="another path"):
+        writer.begin(CURVES, 2, resume=True)
     assert writer.path.read_bytes() == content
+
+
+@each
+def test_a_run_that_begins_anew_with_resume_sets_the_old_file_aside(
+    kind: Any, name: str, tmp_path: Path
+) -> None:
+    kind(tmp_path / name).write(CURVES)
+    before = kind(tmp_path / name).path.read_bytes()
+    for number in (1, 2):
+        writer = kind(tmp_path / name)
+        with pytest.warns(RuntimeWarning, match=rf"held is now .*\.{number}"):
+            writer.begin(CURVES, 0, resume=True)
+        assert "tfevents" not in writer.aside(number).name
+        writer.advance(CURVES, 5)
+        assert len(writer.path.read_bytes()) == len(before) == len(writer.aside(number).read_bytes())
+    assert writer.aside(1).read_bytes() == before
 
 
 class FullDisk:

@@ -50,7 +50,7 @@ class _context:
         saving = self.context.array.saving
         saving.use_compression, saving.enable_write_sharding_file = False, False
         saving.array_metadata_store, saving.enable_post_merge_validation = None, False
-        if jax.process_count() > 1:
+        if jax.distributed.is_initialized():
             index = jax.process_index()
             multiple = self.context.multiprocessing
             multiple.primary_host, multiple.active_processes = index, {index}

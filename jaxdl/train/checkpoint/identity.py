@@ -58,7 +58,7 @@ def describe(
     fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return {
         "seed": seed,
-        "hyper": {name: np.asarray(value).item() for name, value in hyper.items()},
+        "hyper": {name: _number(value) for name, value in hyper.items()},
         "spec": {name: _plain(value) for name, value in fields.items() if name not in FREE},
         "data": {name: _digest(part) for name, part in arrays._asdict().items()} | {"stream": stream},
         "environment": environment(carry),
@@ -136,6 +136,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(entry) for entry in value]
     return "a function" if callable(value) else str(value)
+
+
+def _number(value: Any) -> int | float:
+    """Return a number by the fewest digits that name it in its dtype: 0.3 for the float32 nearest to it."""
+    array = np.asarray(value)
+    return float(str(array)) if array.dtype.kind == "f" else int(array)
 
 
 def _digest(part: Any) -> str | None:

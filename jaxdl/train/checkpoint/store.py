@@ -78,7 +78,9 @@ class Store:
         self.keep = None if keep is None else _checks.positive_integer("Store", "keep", keep)
         self.mode = mode
         _checks.one_of("Store", "mode", mode, ("min", "max"))
-        self._writes = writable and jax.process_index() == 0
+        # Asking for the number of this process alone would start a device.
+        first = not jax.distributed.is_initialized() or jax.process_index() == 0
+        self._writes = writable and first
         self._lock = Lock(self.folder)
         self._held = False
         # Steps that are damaged, or whose rename was perhaps not made: a new one may take their place.

@@ -45,6 +45,10 @@ class TensorBoard(Writer):
             )  # fmt: skip
         super().__init__(Path(folder) / FILE, overwrite=overwrite)
 
+    def aside(self, number: int) -> Path:
+        """Return a name that TensorBoard does not read."""
+        return self.path.with_name(f"earlier.{number}")
+
     def head(self, curves: Curves) -> list[bytes]:
         """Return the version of the format."""
         return [frame(_time() + _field(3, VERSION))]

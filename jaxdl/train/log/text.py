@@ -57,7 +57,6 @@ class JSONLines(_Text):
     """
 
     suffixes = (".jsonl", ".ndjson")
-    marker = b'{"epoch": '
 
     def records(self, curves: Curves, epoch: int) -> list[bytes]:
         """Return the line of an epoch."""

@@ -1,5 +1,6 @@
 """What the writers of metrics share: a file that always holds whole epochs, each exactly once."""
 
+import itertools
 import os
 import warnings
 from collections.abc import Mapping
@@ -26,7 +27,6 @@ class Writer:
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
-    marker: ClassVar[bytes] = b""  # what every record begins with
 
     def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
         if not isinstance(path, str | os.PathLike):
@@ -62,7 +62,8 @@ class Writer:
             history: arrays (epochs, ...) by name.
             done: epochs that are over, 0 for a run that begins.
             resume: the file may hold epochs of this run: they are compared with the history, later
-                ones are cut away, missing ones are added.
+                ones are cut away, missing ones are added. With nothing to compare (`done` is 0) the file is
+                renamed, and that is warned of.
 
         Raises:
             ValueError: without `resume` and `overwrite`, the file holds something.
@@ -77,6 +78,8 @@ class Writer:
                         expected="a new file, so that nothing is lost",
                         fix=f"another path, or log.{type(self).__name__}(path, overwrite=True)")
             )  # fmt: skip
+        if content and resume and done == 0:
+            content = self._set_aside()
         wanted = [
             *self.head(history),
             *(line for epoch in range(done) for line in self.records(history, epoch)),
@@ -88,6 +91,10 @@ class Writer:
         self.done, self.end, self.torn, self.failure = done, sum(map(len, kept)), True, None
         self.path.touch()
         self._append(wanted[len(kept) :])
+
+    def aside(self, number: int) -> Path:
+        """Return a name for a file that makes room for another run."""
+        return self.path.with_name(f"{self.path.name}.{number}")
 
     def __call__(self, moment: Any) -> None:
         """Append the epochs up to `moment.epoch`, taken from `moment.history`."""
@@ -144,6 +151,14 @@ class Writer:
         self.begin(history, len(next(iter(history.values()), ())), resume=True)
         self.close()
 
+    def _set_aside(self) -> bytes:
+        """Rename a file of which nobody can tell whether it is of the run that begins; nothing is left."""
+        path = next(path for path in map(self.aside, itertools.count(1)) if not path.exists())
+        os.rename(self.path, path)
+        warnings.warn(f"log: the run begins anew; what {self.path} held is now {path}", RuntimeWarning,
+                      stacklevel=4)  # fmt: skip
+        return b""
+
     def _append(self, records: list[bytes]) -> None:
         # Opened anew for each chunk: a file that was moved or changed meanwhile is noticed.
         with open(self.path, "r+b", buffering=0) as file:
@@ -159,14 +174,10 @@ class Writer:
             self.end, self.torn = self.end + length, False
 
     def _require_ours(self, content: bytes, found: list[bytes], wanted: list[bytes]) -> None:
-        rest = content[sum(map(len, found)) :]
-        pairs = list(zip(found, wanted))
-        pairs += [
-            (record, self.marker) for record in found[len(wanted) :] if not record.startswith(self.marker)
-        ]
-        if rest:
-            # What was cut short is the beginning of the next record, or of any.
-            line = wanted[len(found)] if len(found) < len(wanted) else self.marker
+        rest, pairs = content[sum(map(len, found)) :], list(zip(found, wanted))
+        if rest and len(found) < len(wanted):
+            # What was cut short is the beginning of the next record.
+            line = wanted[len(found)]
             pairs.append((rest[: len(line)], line[: len(rest)]))
         for record, line in pairs:
             if not self.same(record, line):
