@@ -76,7 +76,7 @@ class Feed:
         self._ahead.__exit__(*error)
 
     def segments(self, classes: int | None, sharding: Any) -> Iterator[Segment]:
-        """Yield the segments, put at `sharding`; labels are checked against `classes`, where there are any."""
+        """Yield the segments, put at `sharding`; labels are checked against `classes`, if there are any."""
         self._classes, self._sharding = classes, sharding
         self._told.set()
         yield from self._ahead

@@ -139,7 +139,7 @@ class Plan:
         return carry._replace(**parts)
 
     def batches(self) -> Any:
-        """Return where stacked batches (steps, batch, ...) from the host are put, each split over the devices.
+        """Return where stacked batches (steps, batch, ...) of the host are put, each split over devices.
 
         Raises:
             ValueError: several processes, whose segments would not be of one length.

@@ -72,7 +72,8 @@ class Stream:
         steps: batches an epoch; None for a pass over the source.
         drop_remainder: leave out a batch that ends a pass and is shorter than the first. `False` makes it an
             error, since all batches of a compiled step have one shape.
-        prefetch: segments, of a few batches each, that are made ahead and held on the device.
+        prefetch: segments that are made ahead and held on the device, beside the one that is trained on and
+            the one that waits for a place. A segment holds up to 16 MiB of batches, or one batch.
 
     Attributes:
         dropped: examples that `drop_remainder` has left out so far.

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import signal
 import threading
 import time
 import traceback
@@ -14,13 +15,15 @@ import pytest
 from common import HYPER, LOSS, METRICS, NET, X, Y, adam
 
 from jaxdl.errors import CheckpointWarning, DtypeError, FormatError, ShapeError
-from jaxdl.train import Moment, Stream, batch_order, door, feed, fit, prefetch
+from jaxdl.train import EarlyStopping, Moment, Stream, batch_order, door, feed, fit, prefetch, prefetching
 
 BATCHES = [(X[i : i + 2], Y[i : i + 2]) for i in range(0, 10, 2)]
 SHORT = (X[:1], Y[:1])
 OPTIONS: dict[str, Any] = {
     "loss": LOSS, "optimizer": adam, "hyper": HYPER, "progress": "off", "valid": (X[50:], Y[50:]),
-    "metrics": METRICS, "train_metrics": True, "step_losses": True, "seed": 3,
+    "metrics": METRICS, "train_metrics": True, "step_losses": True, "seed": 3, "average": 0.9,
+    "accumulate": 2, "early_stopping": EarlyStopping("valid_loss", patience=3),
+    "augment": lambda key, x: x + 0.1 * jax.random.normal(key, x.shape),
 }  # fmt: skip
 
 
@@ -230,6 +233,26 @@ def test_prefetch_is_ahead_by_its_size_hands_errors_on_and_ends() -> None:
     assert threads() == 0
 
 
+def test_ctrl_c_ends_the_wait_for_a_source_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetching, "LEAVE_SECONDS", 0.05)
+    released = threading.Event()
+
+    def hanging() -> Iterator[np.ndarray]:
+        released.wait()
+        yield X
+
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), pytest.warns(RuntimeWarning, match="has not returned"):
+            next(prefetch(hanging()))
+    finally:
+        released.set()
+        timer.join()
+
+
 def order_of(epoch: int) -> np.ndarray:
     return np.asarray(batch_order(door.keys(3)[1], epoch, examples=50, batch_size=8))
 
@@ -247,7 +270,8 @@ def digest(tree: Any) -> str:
 def test_the_same_batches_train_the_same_network_bit_by_bit() -> None:
     whole = fit(NET, (X[:50], Y[:50]), epochs=4, batch_size=8, **OPTIONS)
     streamed = fit(NET, Stream(batches, steps=6), epochs=4, **STREAMED)
-    assert digest((whole.params, whole.opt_state)) == digest((streamed.params, streamed.opt_state))
+    ends = [digest((run.params, run.opt_state, run.average)) for run in (whole, streamed)]
+    assert ends[0] == ends[1]
     assert list(whole.history) == list(streamed.history)
     for name, values in whole.history.items():
         np.testing.assert_allclose(streamed.history[name], values, rtol=1e-6, atol=1e-6)
