@@ -1,8 +1,8 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
-from .fit import Fitted as Fitted
-from .fit import Timing as Timing
 from .fit import fit as fit
+from .fitted import Fitted as Fitted
+from .fitted import Timing as Timing
 from .history import History as History
 from .loop import Program as Program
 from .loop import make_program as make_program
@@ -17,6 +17,8 @@ from .predict import predict as predict
 from .rate_range import RateRange as RateRange
 from .rate_range import make_rate_range as make_rate_range
 from .rate_range import rate_range as rate_range
+from .session import Hook as Hook
+from .session import Moment as Moment
 from .spec import Arrays as Arrays
 from .spec import Carry as Carry
 from .spec import Health as Health
@@ -24,3 +26,5 @@ from .spec import Result as Result
 from .spec import Spec as Spec
 from .spec import Step as Step
 from .statistics import exact_statistics as exact_statistics
+from .stopping import EarlyStopping as EarlyStopping
+from .stopping import Stopping as Stopping

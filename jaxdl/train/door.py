@@ -14,7 +14,7 @@ from jaxdl.data._validate import as_numbers, check_labels
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
-from jaxdl.train.loop import rule
+from jaxdl.train.parts import rule
 from jaxdl.train.spec import Arrays, Hyper
 
 Examples = Dataset | tuple[Any, Any]

@@ -1,80 +1,23 @@
 """`fit`: the compiled run in chunks, with a progress bar, a health check and a history."""
 
-import dataclasses
-import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 
 from jaxdl.data import Dataset
-from jaxdl.errors import DivergenceError, explain
-from jaxdl.net import Net, Tree
-from jaxdl.train import door, health
-from jaxdl.train.history import History
-from jaxdl.train.loop import Penalty, Program, check_parts, make_program
+from jaxdl.errors import explain
+from jaxdl.net import Net
+from jaxdl.train import door, session
+from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.order import steps_per_epoch
-from jaxdl.train.predict import evaluate, predict
+from jaxdl.train.parts import check_parts
 from jaxdl.train.progress import Reporter
-from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Metric, Optimizer, Spec
-
-CHUNK_SECONDS = 0.1
-PROGRAMS_KEPT = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class Timing:
-    """Seconds of a run: `compile` (near 0 when reused; initial parameters included), `run`, and its speed."""
-
-    compile: float
-    run: float
-    examples_per_second: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Fitted:
-    """A trained network and all that came with it.
-
-    Attributes:
-        net: the network.
-        params: trained parameters.
-        state: running statistics.
-        opt_state: state of the optimizer.
-        history: what was recorded, by epoch.
-        timing: compile time and run time apart.
-        hyper: hyperparameters of the run.
-        scaling: scaling of the inputs, or None.
-        classes: class names, or None.
-        reduction: of the losses, as trained.
-    """
-
-    net: Net
-    params: Tree
-    state: Tree
-    opt_state: Any
-    history: History
-    timing: Timing
-    hyper: Hyper
-    scaling: Any = None
-    classes: tuple[str, ...] | None = None
-    reduction: str = "mean"
-
-    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
-        """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
-        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
-                       scaling=self.scaling, hyper=self.hyper)  # fmt: skip
-
-    def evaluate(
-        self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
-    ) -> dict[str, float]:
-        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
-        options.setdefault("reduction", self.reduction)
-        return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
-                        scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
+from jaxdl.train.runner import runner_of
+from jaxdl.train.session import Hook
+from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty, Spec
 
 
 def fit(
@@ -92,6 +35,7 @@ def fit(
     scaling: Any = None,
     seed: int = 0,
     progress: str = "bar",
+    callbacks: Sequence[Hook] = (),
     **options: Any,
 ) -> Fitted:
     """Train a network on a data set.
@@ -118,8 +62,11 @@ def fit(
         scaling: applied to the inputs inside the step, such as ``scaling.pixels()`` for bytes.
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
-        options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`,
-            `step_losses`, `eval_batch_size`, `record`, `step_records`, `frozen`.
+        callbacks: functions ``callback(moment) -> None or a reason to stop``, called with a `Moment` after
+            every healthy chunk.
+        options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
+            `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
+            `average`, `shard`.
 
     Returns:
         `Fitted`: parameters, history, timing; it predicts, evaluates and saves.
@@ -151,79 +98,18 @@ def fit(
     arrays = door.arrays(net, data, valid, scaling, hyper)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
-    runner = _runner(net, loss, optimizer, spec, penalty)
-    examples = len(arrays.targets)
+    runner = runner_of(net, loss, optimizer, spec, penalty)
     with Reporter(progress, epochs) as reporter:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.start(*keys, arrays, hyper))
         advance = runner.compiled(carry, arrays, hyper)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
-        carry, run_s = _chunks(advance, runner.replay, carry, arrays, hyper, spec, reporter)
-    seen = epochs * steps_per_epoch(examples, batch_size) * batch_size
-    timing = Timing(compile_s, run_s, seen / run_s)
+        first = int(carry.epoch)
+        moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, reporter, callbacks)
+    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), batch_size) * batch_size
+    timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
-    return Fitted(net, carry.params, carry.state, carry.opt_state, _history(carry), timing, hyper,
-                  arrays.scaling, classes, spec.recorded)  # fmt: skip
-
-
-def _chunks(
-    advance: Callable[..., Carry], replay: Callable[..., Carry], carry: Carry, arrays: Arrays,
-    hyper: Hyper, spec: Spec, reporter: Reporter,
-) -> tuple[Carry, float]:  # fmt: skip
-    steps = steps_per_epoch(len(arrays.targets), spec.batch_size)
-    done, chunk, total = 0, 1, 0.0
-    while done < spec.epochs:
-        stop = min(done + chunk, spec.epochs)
-        begin = time.perf_counter()
-        after = jax.block_until_ready(advance(carry, jnp.int32(stop), arrays, hyper))
-        seconds = time.perf_counter() - begin
-        if int(after.health.word):
-            found = replay(carry, jnp.int32(stop), arrays, hyper).health
-            _raise_diverged(found if int(found.word) else after.health, carry, steps, hyper)
-        carry, total = after, total + seconds
-        rate = (stop - done) * steps * spec.batch_size / seconds
-        reporter.epoch(stop, _history(carry), rate)
-        chunk = max(1, int(np.ceil(CHUNK_SECONDS * (stop - done) / seconds)))
-        done = stop
-    return carry, total
-
-
-def _history(carry: Carry) -> History:
-    return History({name: np.asarray(values) for name, values in carry.history.items()})
-
-
-def _raise_diverged(found: Health, before: Carry, steps: int, hyper: Hyper) -> None:
-    step, word = int(found.step), int(found.word)
-    cause, epoch = health.cause(word), step // steps
-    values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
-    raise DivergenceError(
-        f"fit: the run diverged at step {step} (epoch {epoch + 1}): {health.SENTENCES[cause]}"
-        f"{' with ' + values if values else ''}. The state after {int(before.epoch)} whole epochs is in "
-        f"`error.last_good`. Fix: {health.FIXES[cause]}",
-        step=step, epoch=epoch, cause=cause, last_good=before,
-    )  # fmt: skip
-
-
-class _Runner:
-    """The programs of one (net, loss, optimizer, spec), compiled once for each set of shapes."""
-
-    def __init__(self, program: Program, thorough: Program) -> None:
-        self.start = jax.jit(program.start)
-        self.advance = jax.jit(program.advance)
-        # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
-        self.replay = jax.jit(thorough.advance)
-        self.ready: dict[Any, Callable[..., Carry]] = {}
-
-    def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> Callable[..., Carry]:
-        leaves, structure = jax.tree.flatten((carry, arrays, hyper))
-        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if shapes not in self.ready:
-            self.ready[shapes] = self.advance.lower(carry, jnp.int32(1), arrays, hyper).compile()
-        return self.ready[shapes]
-
-
-@functools.lru_cache(maxsize=PROGRAMS_KEPT)
-def _runner(net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, penalty: Penalty | None) -> _Runner:
-    programs = [make_program(net, loss, optimizer, spec, penalty=penalty, thorough=t) for t in (False, True)]
-    return _Runner(*programs)
+    end = runner.result(moment.carry)
+    return Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, arrays.scaling,
+                  classes, spec.recorded, end.average, end.stopping, moment.stopped)  # fmt: skip

@@ -14,7 +14,7 @@ from jaxdl.data._validate import as_numbers
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree, require
 from jaxdl.train import door, evaluation
-from jaxdl.train.loop import with_hyper
+from jaxdl.train.parts import with_hyper
 from jaxdl.train.spec import Arrays, Hyper, Loss, Metric, Spec
 
 PROGRAMS_KEPT = 16

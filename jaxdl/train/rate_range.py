@@ -15,9 +15,10 @@ from jaxdl.errors import explain
 from jaxdl.net import Net
 from jaxdl.train import door
 from jaxdl.train.freeze import freeze
-from jaxdl.train.loop import Penalty, check_lengths, check_parts, make_objective, rule, strong, with_hyper
 from jaxdl.train.order import batch_order, steps_per_epoch
-from jaxdl.train.spec import Arrays, Hyper, Loss, Optimizer, Spec
+from jaxdl.train.parts import check_lengths, check_parts, rule, strong, with_hyper
+from jaxdl.train.spec import Arrays, Hyper, Loss, Optimizer, Penalty, Spec
+from jaxdl.train.step import make_objective
 
 LIMIT = 4.0
 SKIPPED = 10

@@ -13,12 +13,15 @@ from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
 from jaxdl.optim import Frozen
 from jaxdl.train.order import SHUFFLES
+from jaxdl.train.stopping import EarlyStopping, Stopping
 
 RESERVED = ("loss", "cost", "probe", "step_loss")
 Hyper = Mapping[str, Any]
 Loss = Callable[..., jax.Array]
 Metric = Callable[[Any, Any], jax.Array]
 Optimizer = Callable[[Hyper], optax.GradientTransformation]
+Penalty = Callable[..., jax.Array]
+Augment = Callable[[jax.Array, Any], Any]
 
 
 class Step(NamedTuple):
@@ -69,10 +72,21 @@ class Spec:
             ``lambda step: {"rate": optim.learning_rate(step), "norm": optim.gradient_norm(step)}``.
         step_records: keep what `record` returns of every step too, as ``step_<name>`` (epochs, steps, ...).
         frozen: what `optim.frozen` returned: these parameters and running statistics keep every bit.
+        early_stopping: an `EarlyStopping`, decided after every epoch in the compiled program; None trains
+            all epochs.
+        augment: ``augment(key, inputs) -> inputs`` of the same shape and dtype, called in training on each
+            batch after the scaling. The key follows from the order, so that the members of a sweep that
+            share the order share what is drawn.
+        accumulate: micro-batches a step; their gradients are added up before the one update, for the memory
+            of one. Batch norm sees the micro-batch.
+        average: decay of an exponential moving average of the parameters, in [0, 1), with bias correction
+            (`optim.track_average`). The validation then measures the averaged parameters. None keeps none.
+        shard: a plan of `train.shard` for several devices; None leaves all on one.
 
     Raises:
-        ValueError: an entry out of range, or a metric called "loss".
-        DtypeError: a count that is no whole number.
+        ValueError: an entry out of range, a metric called "loss", or an `accumulate` that does not divide a
+            batch.
+        DtypeError: a count that is no whole number, or a part of the wrong kind.
     """
 
     epochs: int
@@ -86,23 +100,29 @@ class Spec:
     record: Record | None = None
     step_records: bool = False
     frozen: Frozen | None = None
+    early_stopping: EarlyStopping | None = None
+    augment: Augment | None = None
+    accumulate: int = 1
+    average: float | None = None
+    shard: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
-        for name in ("epochs", "batch_size", "eval_batch_size"):
+        for name in ("epochs", "batch_size", "eval_batch_size", "accumulate"):
             _checks.positive_integer("Spec", name, getattr(self, name))
         _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
         _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
-        if self.record is not None and not callable(self.record):
-            raise DtypeError(
-                explain("Spec", "record", got=f"a {type(self.record).__name__}",
-                        expected="a function or None",
-                        fix="record=lambda step: {'gradient_norm': optim.gradient_norm(step)}")
-            )  # fmt: skip
-        if not isinstance(self.frozen, Frozen | None):
-            raise DtypeError(
-                explain("Spec", "frozen", got=f"a {type(self.frozen).__name__}",
-                        expected="what optim.frozen returns, or None", fix="frozen=optim.frozen('layers/0')")
+        if self.average is not None:
+            _checks.in_range("Spec", "average", self.average, 0, 1, "[0, 1)")
+        _function("record", self.record, "lambda step: {'gradient_norm': optim.gradient_norm(step)}")
+        _function("augment", self.augment, "lambda key, x: x + 0.1 * jax.random.normal(key, x.shape)")
+        _kind("frozen", self.frozen, Frozen, "optim.frozen('layers/0')")
+        _kind("early_stopping", self.early_stopping, EarlyStopping, "train.EarlyStopping(patience=10)")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                explain("Spec", "accumulate", got=self.accumulate,
+                        expected=f"a divisor of batch_size={self.batch_size}",
+                        fix=f"batch_size={-(-self.batch_size // self.accumulate) * self.accumulate}")
             )  # fmt: skip
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):
@@ -116,6 +136,22 @@ class Spec:
     def recorded(self) -> str:
         """The reduction of recorded losses: a sum is recorded as a mean, free of the batch size."""
         return "mean" if self.reduction == "sum" else self.reduction
+
+
+def _function(name: str, value: Any, fix: str) -> None:
+    if value is not None and not callable(value):
+        raise DtypeError(
+            explain("Spec", name, got=f"a {type(value).__name__}", expected="a function or None",
+                    fix=f"{name}={fix}")
+        )  # fmt: skip
+
+
+def _kind(name: str, value: Any, kind: type, fix: str) -> None:
+    if not isinstance(value, kind | None):
+        raise DtypeError(
+            explain("Spec", name, got=f"a {type(value).__name__}", expected=f"a {kind.__name__} or None",
+                    fix=f"{name}={fix}")
+        )  # fmt: skip
 
 
 class Arrays(NamedTuple):
@@ -149,7 +185,7 @@ class Health(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """The whole state of a run between two epochs."""
+    """The whole state of a run between two epochs; `stopping` is a `Stopping` where a run may stop early."""
 
     params: Tree
     state: Tree
@@ -159,13 +195,26 @@ class Carry(NamedTuple):
     epoch: jax.Array
     history: dict[str, jax.Array]
     health: Health
+    stopping: Any = None
 
 
 class Result(NamedTuple):
-    """What a run gives: its last state, its history by epoch, and its health."""
+    """What a run gives.
+
+    Attributes:
+        params: the last parameters, or the best where `EarlyStopping` restores them.
+        state: the running statistics that belong to them.
+        opt_state: the last state of the optimizer.
+        history: what was recorded, by epoch; NaN for epochs that early stopping left out.
+        health: the first bad step, or -1.
+        average: the averaged parameters, where `Spec.average` asks for them, else None.
+        stopping: where early stopping stands, or None.
+    """
 
     params: Tree
     state: Tree
     opt_state: Any
     history: dict[str, jax.Array]
     health: Health
+    average: Tree | None = None
+    stopping: Stopping | None = None

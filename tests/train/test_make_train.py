@@ -282,7 +282,7 @@ def test_batches_fetched_in_the_step_are_those_of_the_epoch(monkeypatch: pytest.
     spec = Spec(epochs=3, batch_size=8, step_losses=True)
     by_epoch = jax.jit(make_train(NET, LOSS, sgd, spec))(*KEYS, DATA, HYPER)
     for limit in ("COPIED_WIDE", "SMALL_BATCH"):
-        monkeypatch.setattr(f"jaxdl.train.loop.{limit}", 0)
+        monkeypatch.setattr(f"jaxdl.train.fetch.{limit}", 0)
     by_step = jax.jit(make_train(NET, LOSS, sgd, spec))
     assert "optimization_barrier" in by_step.lower(*KEYS, DATA, HYPER).as_text()
     losses = (run.history["step_loss"] for run in (by_epoch, by_step(*KEYS, DATA, HYPER)))

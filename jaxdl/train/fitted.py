@@ -1,0 +1,84 @@
+"""What training gives: parameters, history and timing, ready to predict, evaluate and be saved."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxdl.errors import explain
+from jaxdl.net import Net, Tree
+from jaxdl.train.history import History
+from jaxdl.train.predict import evaluate, predict
+from jaxdl.train.spec import Hyper, Loss, Metric
+from jaxdl.train.stopping import Stopping
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Seconds of a run: `compile` (near 0 when reused; initial parameters included), `run`, and its speed."""
+
+    compile: float
+    run: float
+    examples_per_second: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A trained network and all that came with it.
+
+    Attributes:
+        net: the network.
+        params: trained parameters.
+        state: running statistics.
+        opt_state: state of the optimizer.
+        history: what was recorded, by epoch.
+        timing: compile time and run time apart.
+        hyper: hyperparameters of the run.
+        scaling: scaling of the inputs, or None.
+        classes: class names, or None.
+        reduction: of the losses, as trained.
+        average: the averaged parameters, where ``average=`` asked for them, else None.
+        stopping: where early stopping ended, or None.
+        stopped: why the run ended before its last epoch, such as ``"early stopping"``, or None.
+    """
+
+    net: Net
+    params: Tree
+    state: Tree
+    opt_state: Any
+    history: History
+    timing: Timing
+    hyper: Hyper
+    scaling: Any = None
+    classes: tuple[str, ...] | None = None
+    reduction: str = "mean"
+    average: Tree | None = None
+    stopping: Stopping | None = None
+    stopped: str | None = None
+
+    def averaged(self) -> "Fitted":
+        """Return the same with the averaged parameters in the place of the last ones.
+
+        Raises:
+            ValueError: the run kept no average.
+        """
+        if self.average is None:
+            raise ValueError(
+                explain("Fitted.averaged", "average", got="None", expected="a run that kept an average",
+                        fix="fit(..., average=0.999)")
+            )  # fmt: skip
+        return dataclasses.replace(self, params=self.average)
+
+    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
+        """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
+        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
+                       scaling=self.scaling, hyper=self.hyper)  # fmt: skip
+
+    def evaluate(
+        self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
+    ) -> dict[str, float]:
+        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
+        options.setdefault("reduction", self.reduction)
+        return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
+                        scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
