@@ -48,6 +48,10 @@ class DivergenceError(ArithmeticError):
         self.last_good = last_good
 
 
+class DivergenceWarning(UserWarning):
+    """Some members of a sweep left the finite numbers; the others are as they would be without them."""
+
+
 class GradientError(ArithmeticError):
     """A gradient does not agree with the difference quotients of its function.
 

@@ -28,3 +28,8 @@ from .spec import Step as Step
 from .statistics import exact_statistics as exact_statistics
 from .stopping import EarlyStopping as EarlyStopping
 from .stopping import Stopping as Stopping
+from .sweeps import Points as Points
+from .sweeps import Sweep as Sweep
+from .sweeps import Table as Table
+from .sweeps import points as points
+from .sweeps import sweep as sweep

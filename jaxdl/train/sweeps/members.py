@@ -15,6 +15,9 @@ from jaxdl.train import door
 from jaxdl.train.spec import Arrays
 from jaxdl.train.sweeps.points import Points, column
 
+# Of the table, beside the hyperparameters.
+COLUMNS = ("member", "seed", "status", "epochs")
+
 
 @dataclasses.dataclass(frozen=True)
 class Members:
@@ -32,6 +35,11 @@ class Members:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    @property
+    def first(self) -> dict[str, jax.Array]:
+        """The hyperparameters of the first member, on the device."""
+        return {name: jnp.asarray(value[0]) for name, value in self.hyper.items()}
 
     def values(self, member: int) -> dict[str, float]:
         """Return the hyperparameters of one member."""
@@ -59,12 +67,12 @@ def members(hyper: Points | Mapping[str, Any] | None, seeds: int | Sequence[int]
 
 def check_ranges(found: Members, net: Net, arrays: Arrays, optimizer: Any) -> None:
     """Check the least and the greatest value of each hyperparameter: in the program they are traced."""
-    first = {name: value[0] for name, value in found.hyper.items()}
-    tried = [first]
+    tried = [found.first]
     for name, value in found.hyper.items():
-        tried += [first | {name: end} for end in (value.min(), value.max()) if end != value[0]]
+        ends = [end for end in (value.min(), value.max()) if end != value[0]]
+        tried += [found.first | {name: jnp.asarray(end)} for end in ends]
     for values in tried:
-        door.ranges(net, arrays, optimizer, {name: jnp.asarray(value) for name, value in values.items()})
+        door.ranges(net, arrays, optimizer, values)
 
 
 def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
@@ -75,6 +83,11 @@ def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
                     fix="hyper=train.points.grid(learning_rate=[0.1, 1.0])")
         )  # fmt: skip
     columns = {}
+    if taken := sorted(set(hyper or ()) & set(COLUMNS)):
+        raise ValueError(
+            explain("sweep", "hyper", got=f"with the name '{taken[0]}'", expected=f"none of {COLUMNS}",
+                    fix="choose another name: the table has a column of that name")
+        )  # fmt: skip
     for name, value in (hyper or {}).items():
         one = np.ndim(value) == 0
         columns[name] = column("sweep", f"hyper['{name}']", np.reshape(value, 1) if one else value)
@@ -90,6 +103,11 @@ def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
 
 
 def _seeds(seeds: int | Sequence[int]) -> np.ndarray:
+    if not isinstance(seeds, int | np.integer | Sequence | np.ndarray) or isinstance(seeds, str):
+        raise DtypeError(
+            explain("sweep", "seeds", got=f"a {type(seeds).__name__}", expected="a whole number or several",
+                    fix="seeds=range(4)")
+        )  # fmt: skip
     listed = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
     for seed in listed:
         _checks.positive_integer("sweep", "seeds", seed, least=0)

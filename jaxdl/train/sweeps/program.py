@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl.net import Net
-from jaxdl.train.loop import Penalty, Program, make_program
-from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Spec
+from jaxdl.train.loop import Program, make_program
+from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 
 PROGRAMS_KEPT = 16
 
@@ -28,23 +28,23 @@ class Form(NamedTuple):
 
     @property
     def axes(self) -> Carry:
-        """The member axis of each part of the carry. What is shared has none: x is then gathered once."""
-        order = None if self.shared else 0
-        return Carry(params=0, state=0, opt_state=0, key=0, order=order, epoch=None, history=0, health=0)
+        """The member axis of each part of the carry. What is shared has none, so that x is fetched once."""
+        parts: dict[str, Any] = dict.fromkeys(Carry._fields, 0)
+        return Carry(**parts | {"order": None if self.shared else 0, "epoch": None})
 
 
 def make_start(program: Program, form: Form) -> Callable[..., Carry]:
     """Return ``start(keys, orders, data, hyper) -> Carry`` of all members; `orders` is one key if shared."""
 
     def start(keys: jax.Array, orders: jax.Array, data: Arrays, hyper: Hyper) -> Carry:
-        def block(carry: Any, item: Any) -> Carry:
+        def block(order: Any, item: Any) -> Carry:
             keys, orders, hyper = item
             axes = (0, form.axes.order, None, 0)
             begin = program.start if form.width == 1 else jax.vmap(program.start, axes, form.axes)
-            return begin(keys, carry if form.shared else orders, data, hyper)
+            return begin(keys, order if form.shared else orders, data, hyper)
 
-        order = orders if form.shared else None
-        return _blocks(block, form, order, (keys, None if form.shared else orders, hyper))
+        order, apart = (orders, None) if form.shared else (None, orders)
+        return _blocks(block, form, order, (keys, apart, hyper))
 
     return start
 
@@ -56,32 +56,33 @@ def make_chunk(program: Program, form: Form) -> Callable[..., Carry]:
     """
 
     def chunk(carry: Carry, active: jax.Array, stop: jax.Array, data: Arrays, hyper: Hyper) -> Carry:
-        whole, batched = _parted(carry, form)
+        whole, apart = _parted(carry, form)
 
-        def block(shared: Any, item: Any) -> Carry:
+        def block(whole: Any, item: Any) -> Carry:
             carry, active, hyper = item
-            carry = carry._replace(**shared)
             advance = functools.partial(_advance, program, form, stop, data, hyper)
-            skip = lambda carry: carry._replace(epoch=jnp.asarray(stop, jnp.int32))  # noqa: E731
-            return lax.cond(jnp.any(active), advance, skip, carry)
+            return lax.cond(jnp.any(active), advance, lambda carry: carry, carry._replace(**whole))
 
-        return _blocks(block, form, whole, (batched, active, hyper))
+        return _blocks(block, form, whole, (apart, active, hyper))._replace(epoch=stop)
 
     return chunk
 
 
-def _advance(program: Program, form: Form, stop: jax.Array, data: Arrays, hyper: Hyper, carry: Carry) -> Carry:
+def _advance(
+    program: Program, form: Form, stop: jax.Array, data: Arrays, hyper: Hyper, carry: Carry
+) -> Carry:
     if form.width == 1:
         return program.advance(carry, stop, data, hyper)
-    epoch = jax.vmap(_epoch(program), in_axes=(None, form.axes, None, 0), out_axes=form.axes)
-    # The epoch's number stays outside of vmap: batched, it would draw the order once for each member.
-    return lax.fori_loop(carry.epoch, stop, lambda number, carry: epoch(number, carry, data, hyper), carry)
+    # The number of the epoch stays outside of vmap: batched, each member would fetch batches of its own.
+    epoch = jax.vmap(program.epoch, in_axes=(None, form.axes, None, 0), out_axes=form.axes)
+    check = jax.vmap(program.check, in_axes=(form.axes, None), out_axes=form.axes)
 
+    def goes_on(carry: Carry) -> jax.Array:
+        left = carry.epoch < stop
+        return left if carry.stopping is None else left & ~jnp.all(carry.stopping.stopped)
 
-def _epoch(program: Program) -> Callable[..., Carry]:
-    return lambda number, carry, data, hyper: program.advance(
-        carry._replace(epoch=number), number + 1, data, hyper
-    )
+    carry = lax.while_loop(goes_on, lambda carry: epoch(carry.epoch, carry, data, hyper), carry)
+    return check(carry, data)
 
 
 def _parted(carry: Carry, form: Form) -> tuple[dict[str, Any], Carry]:
@@ -90,36 +91,31 @@ def _parted(carry: Carry, form: Form) -> tuple[dict[str, Any], Carry]:
     return shared, carry._replace(**dict.fromkeys(shared))
 
 
-def _blocks(function: Callable[..., Carry], form: Form, shared: Any, members: Any) -> Carry:
-    """Map over blocks of members; what is shared comes out once, as the first block has it."""
+def _blocks(function: Callable[..., Carry], form: Form, whole: Any, members: Any) -> Carry:
+    """Map ``function(whole, block)`` over blocks of members; what they share is that of the first block."""
     count = jax.tree.leaves(members)[0].shape[0]
-    if count == form.width:
-        squeezed = members if form.width > 1 else jax.tree.map(lambda leaf: leaf[0], members)
-        carry = function(shared, squeezed)
-        return carry if form.width > 1 else _stacked(carry, form)
+    if count == form.width > 1:
+        return function(whole, members)
     if form.width > 1:
         members = jax.tree.map(lambda leaf: leaf.reshape(-1, form.width, *leaf.shape[1:]), members)
-    blocks = lax.map(functools.partial(function, shared), members)
-    whole, batched = _parted(blocks, form)
+    shared, apart = _parted(lax.map(functools.partial(function, whole), members), form)
     if form.width > 1:
-        batched = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), batched)
-    return batched._replace(**jax.tree.map(lambda leaf: leaf[0], whole))
-
-
-def _stacked(carry: Carry, form: Form) -> Carry:
-    whole, batched = _parted(carry, form)
-    return jax.tree.map(lambda leaf: leaf[None], batched)._replace(**whole)
+        apart = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), apart)
+    return apart._replace(**jax.tree.map(lambda leaf: leaf[0], shared))
 
 
 class Runner:
     """The programs of one sweep, compiled once for each set of shapes."""
 
-    def __init__(self, program: Program, thorough: Program, form: Form) -> None:
-        self.form = form
+    def __init__(self, program: Program, thorough: Program, form: Form, spec: Spec) -> None:
+        self.program, self.form = program, form
         self.start = jax.jit(make_start(program, form))
         self._chunk = jax.jit(make_chunk(program, form))
         # Compiled only when a member diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(make_chunk(thorough, form))
+        result = jax.vmap(program.result, in_axes=(form.axes,))
+        chooses = spec.early_stopping is not None or spec.average is not None
+        self.result: Callable[[Carry], Result] = jax.jit(result) if chooses else program.result
         self._ready: dict[Any, Any] = {}
 
     def compiled(self, *arguments: Any) -> Any:
@@ -136,5 +132,7 @@ def runner(
     net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, penalty: Penalty | None, form: Form
 ) -> Runner:
     """Return the programs of a sweep; the same functions and form have them compiled once."""
-    programs = [make_program(net, loss, optimizer, spec, penalty=penalty, thorough=t) for t in (False, True)]
-    return Runner(*programs, form)
+    plain, thorough = (
+        make_program(net, loss, optimizer, spec, penalty=penalty, thorough=t) for t in (False, True)
+    )
+    return Runner(plain, thorough, form, spec)

@@ -5,13 +5,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
 from jaxdl.errors import DivergenceError, explain
 from jaxdl.net import Net, Tree
-from jaxdl.train.fit import Fitted, Timing
+from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.history import History
+from jaxdl.train.session import EARLY
+from jaxdl.train.stopping import Stopping
+from jaxdl.train.sweeps.members import Members
 from jaxdl.train.sweeps.table import Table
 
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
@@ -27,18 +31,18 @@ class Sweep:
         state: running statistics, likewise.
         opt_state: states of the optimizer, likewise.
         history: what was recorded by name, (members, epochs, ...); NaN from where a member ended.
-        hyper: hyperparameters by name, (members,).
-        seeds: (members,).
-        points: number of the point of each member, (members,); the members of a point differ in their seed.
+        members: hyperparameters by name, seed and number of the point of each member.
         status: ``"finished"``, ``"stopped"`` early or ``"diverged"`` by member.
         epochs: epochs that each member trained for, (members,).
         errors: by member, the `DivergenceError` with step, cause and last good state.
         timing: compile time and run time apart; examples per second of all members together.
-        members_at_once: members that were vmapped; 1 is one after another.
         strategy: ``"vmap"``, ``"scan"`` or ``"map"``.
+        members_at_once: members that were vmapped together; 1 is one after another.
         scaling: scaling of the inputs, or None.
         classes: class names, or None.
         reduction: of the losses, as trained.
+        average: the averaged parameters, where ``average=`` asked for them, else None.
+        stopping: where early stopping ended, or None.
     """
 
     net: Net
@@ -46,18 +50,28 @@ class Sweep:
     state: Tree
     opt_state: Any
     history: Mapping[str, np.ndarray]
-    hyper: Mapping[str, np.ndarray]
-    seeds: np.ndarray
-    points: np.ndarray
+    members: Members
     status: tuple[str, ...]
     epochs: np.ndarray
     errors: Mapping[int, DivergenceError]
     timing: Timing
-    members_at_once: int
     strategy: str
+    members_at_once: int
     scaling: Any = None
     classes: tuple[str, ...] | None = None
     reduction: str = "mean"
+    average: Tree | None = None
+    stopping: Stopping | None = None
+
+    @property
+    def hyper(self) -> dict[str, np.ndarray]:
+        """Hyperparameters by name, (members,)."""
+        return self.members.hyper
+
+    @property
+    def seeds(self) -> np.ndarray:
+        """Seeds, (members,)."""
+        return self.members.seeds
 
     def __len__(self) -> int:
         return len(self.status)
@@ -80,27 +94,34 @@ class Sweep:
         index %= len(self)
         if index in self.errors:
             raise self.errors[index]
-        params, state, opt_state = jax.tree.map(
-            lambda leaf: leaf[index], (self.params, self.state, self.opt_state)
+        params, state, opt_state, average, stopping = jax.tree.map(
+            lambda leaf: leaf[index], (self.params, self.state, self.opt_state, self.average, self.stopping)
         )
-        history = History({name: values[index] for name, values in self.history.items()})
-        hyper = {name: jax.numpy.asarray(values[index]) for name, values in self.hyper.items()}
-        return Fitted(self.net, params, state, opt_state, history, self.timing, hyper,
-                      self.scaling, self.classes, self.reduction)  # fmt: skip
+        history = History({name: v[index, : self.epochs[index]] for name, v in self.history.items()})
+        hyper = {name: jnp.asarray(values[index]) for name, values in self.hyper.items()}
+        stopped = EARLY if self.status[index] == STOPPED else None
+        return Fitted(self.net, params, state, opt_state, history, self.timing, hyper, self.scaling,
+                      self.classes, self.reduction, average, stopping, stopped)  # fmt: skip
 
-    def last(self, name: str) -> np.ndarray:
-        """Return the last value that each member recorded, (members,); NaN where it diverged.
+    def final(self, name: str) -> np.ndarray:
+        """Return the value of a curve that belongs to the parameters of each member, (members,).
+
+        It is that of the last epoch, or of the best one where early stopping restored it; NaN where a member
+        diverged.
 
         Raises:
             KeyError: `name` was not recorded.
             ValueError: it has more than one value an epoch.
         """
-        values = self._curves(name)
-        found = values[np.arange(len(self)), np.maximum(self.epochs - 1, 0)]
+        values, at = self._curves(name), self.epochs - 1
+        if self.stopping is not None and self.stopping.kept is not None:
+            best = np.asarray(self.stopping.epoch)
+            at = np.where(best < 0, at, best)
+        found = values[np.arange(len(self)), np.maximum(at, 0)]
         return np.where([status == DIVERGED for status in self.status], np.nan, found)
 
     def index(self, name: str = "valid_loss", *, mode: str | None = None) -> int:
-        """Return which member has the best last value; those that diverged never win.
+        """Return which member has the best final value; those that diverged never win.
 
         Args:
             name: of a curve.
@@ -111,19 +132,19 @@ class Sweep:
             ValueError: unknown mode, or every value is NaN.
         """
         mode = _mode("Sweep.index", name, mode)
-        values = self.last(name)
+        values = self.final(name)
         if np.isnan(values).all():
             raise ValueError(f"Sweep.index: '{name}' is NaN for every member")
         return int(np.nanargmin(values) if mode == "min" else np.nanargmax(values))
 
     def best(self, name: str = "valid_loss", *, mode: str | None = None) -> Fitted:
-        """Return the member with the best last value; see `index` and `member`."""
+        """Return the member with the best final value; see `index` and `member`."""
         return self.member(self.index(name, mode=mode))
 
     def table(self, sort: str | None = None, *, mode: str | None = None) -> Table:
         """Return a row for each member: hyperparameters, seed, status, epochs, and each curve's end.
 
-        Each curve has its last value under its name, and the least of its values (losses) or the greatest
+        Each curve has its final value under its name, and the least of its values (losses) or the greatest
         (all else) as ``min_<name>`` or ``max_<name>``.
 
         Args:
@@ -137,7 +158,7 @@ class Sweep:
                    "status": np.array(self.status), "epochs": self.epochs}  # fmt: skip
         for name in self.curves:
             reduce = np.fmin if name.endswith("loss") else np.fmax
-            columns[name] = self.last(name)
+            columns[name] = self.final(name)
             columns[f"{reduce.__name__[1:]}_{name}"] = reduce.reduce(self.history[name], axis=1)
         found = Table(columns)
         if sort is None:
@@ -146,13 +167,13 @@ class Sweep:
         return found.sorted(sort, mode=mode)
 
     def over_seeds(self, name: str = "valid_loss") -> Table:
-        """Return a row for each point: mean, standard deviation and count of the last values over its seeds.
+        """Return a row for each point: mean, standard deviation and count of the final values over its seeds.
 
         Members that diverged are counted in their own column and are left out of the mean; the standard
         deviation is that of a sample, NaN for fewer than two.
         """
-        values, count = self.last(name), int(self.points.max()) + 1
-        groups = [np.flatnonzero(self.points == point) for point in range(count)]
+        values, count = self.final(name), int(self.members.points.max()) + 1
+        groups = [np.flatnonzero(self.members.points == point) for point in range(count)]
         good = [values[group][~np.isnan(values[group])] for group in groups]
         columns = {key: value[[group[0] for group in groups]] for key, value in self.hyper.items()}
         columns |= {
