@@ -96,7 +96,7 @@ def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
     lengths = {name: len(value) for name, value in columns.items() if np.ndim((hyper or {})[name])}
     if len(set(lengths.values())) > 1:
         raise ShapeError(
-            explain("sweep", "hyper", got=f"of lengths {lengths}", expected="equal lengths, or single numbers",
+            explain("sweep", "hyper", got=f"of lengths {lengths}", expected="equal lengths, or numbers",
                     fix="train.points.grid takes every combination")
         )  # fmt: skip
     return columns
@@ -113,7 +113,7 @@ def _seeds(seeds: int | Sequence[int]) -> np.ndarray:
         _checks.positive_integer("sweep", "seeds", seed, least=0)
     if not listed or max(listed) >= 2**32 or len(set(listed)) < len(listed):
         raise ValueError(
-            explain("sweep", "seeds", got=listed, expected="different whole numbers in [0, 2^32), at least one",
+            explain("sweep", "seeds", got=listed, expected="different whole numbers in [0, 2^32)",
                     fix="seeds=range(4)")
         )  # fmt: skip
     return np.array(listed, np.uint32)

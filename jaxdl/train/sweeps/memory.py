@@ -18,41 +18,47 @@ class Cost:
 
     Attributes:
         held: examples, and the states of all members before and after a chunk.
-        working: intermediate results of the members that run at once.
+        shared: intermediate results in common: the examples of an epoch in their order, at most.
+        apart: intermediate results of the members that run at once.
         at_once: how many these are.
     """
 
     held: int
-    working: int
+    shared: int
+    apart: int
     at_once: int
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.held + self.working
+        return self.held + self.shared + self.apart
 
     @property
     def member(self) -> float:
-        """Working bytes of one member."""
-        return self.working / self.at_once
+        """Intermediate results of one member."""
+        return self.apart / self.at_once
 
     def predicted(self, at_once: int) -> int:
         """Predict the total for another number of members at once, from the share of one."""
-        return self.held + int(self.member * at_once)
+        return self.held + self.shared + int(self.member * at_once)
 
     def fitting(self, limit: int) -> int:
         """Return how many members at once should fit into a limit, a power of two; 0 if not one."""
-        most = int((limit - self.held) // max(self.member, 1))
+        most = int((limit - self.held - self.shared) // max(self.member, 1))
         return 0 if most < 1 else 1 << (min(most, self.at_once).bit_length() - 1)
 
 
-def cost(compiled: Any, at_once: int) -> Cost | None:
-    """Return what a compiled program needs as the compiler reports it, or None where it does not."""
+def cost(compiled: Any, at_once: int, shared: int) -> Cost | None:
+    """Return what a compiled program needs as the compiler reports it, or None where it does not.
+
+    Of its intermediate results up to `shared` bytes are taken for common to all members.
+    """
     found = compiled.memory_analysis()
     if found is None:
         return None
     held = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
-    return Cost(int(held), int(found.temp_size_in_bytes), at_once)
+    working = int(found.temp_size_in_bytes)
+    return Cost(int(held), min(shared, working), working - min(shared, working), at_once)
 
 
 def available() -> int | None:

@@ -103,30 +103,45 @@ class Plan:
     def choose(self, name: str | None, members_at_once: int | None, limit: int | None, say: Say) -> None:
         """Fix the strategy; compile the program, and narrow it where it is free to be and does not fit."""
         free = name is None and members_at_once is None
-        self.strategy, self.width = strategy.choose(
+        name, width = strategy.choose(
             name, members_at_once, len(self.members), convolves=self.facts.convolves,
             member_bytes=_bytes(self.facts.carry.params),
         )  # fmt: skip
-        self._check_held(limit)
-        while (cost := self._cost()) is not None and limit is not None and cost.total > limit:
-            fitting = min(cost.fitting(limit), max(self.width // 2, 1))
-            if not free or not fitting or self.width == 1:
+        self._check_held(limit, width)
+        while (cost := self.cost(name, width)) is not None and limit is not None and cost.total > limit:
+            fitting = min(cost.fitting(limit), max(width // 2, 1))
+            if not free or not fitting or width == 1:
                 raise _too_much(cost, limit, fitting, len(self.members))
-            self.strategy, self.width = strategy.named(fitting, len(self.members))
+            name, width = strategy.named(fitting, len(self.members))
             say(f"{cost.at_once} members at once would take {memory.words(cost.total)} of "
                 f"{memory.words(limit)}: {fitting} at once are run")  # fmt: skip
 
-    def _cost(self) -> memory.Cost | None:
+    def cost(self, name: str, width: int) -> memory.Cost | None:
+        """Compile the program in a form; return what it needs of the memory, where the compiler says so."""
+        self.strategy, self.width = name, width
         slots = len(self.ids)
-        arguments = _abstract(self.facts.carry, self.members, slots, self.shared)
-        compiled = self.runner(slots).compiled(*arguments[:3], self.arrays, arguments[3])
-        return memory.cost(compiled, self.width)
+        carry, hyper = self.abstract(slots)
+        arguments = (carry, jnp.zeros(slots, bool), jnp.int32(0), self.arrays, hyper)
+        copied = _bytes((self.arrays.inputs, self.arrays.targets)) if self.shared else 0
+        return memory.cost(self.runner(slots).compiled(*arguments), width, copied)
 
-    def _check_held(self, limit: int | None) -> None:
+    def abstract(self, slots: int) -> tuple[Carry, dict[str, Any]]:
+        """Return the shapes of the carry and of the hyperparameters of all slots."""
+
+        def stacked(leaf: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((slots, *leaf.shape), leaf.dtype)
+
+        parts = [
+            part if axis is None else jax.tree.map(stacked, part)
+            for part, axis in zip(self.facts.carry, Form(1, self.shared).axes, strict=True)
+        ]
+        return Carry(*parts), {name: stacked(value[0]) for name, value in self.members.hyper.items()}
+
+    def _check_held(self, limit: int | None, width: int) -> None:
         """Raise before anything is compiled when the states alone, before and after a chunk, do not fit."""
         held = _bytes(self.arrays) + 2 * len(self.members) * _bytes(self.facts.carry)
         if limit is not None and held > limit:
-            raise _too_much(memory.Cost(held, 0, self.width), limit, 0, len(self.members))
+            raise _too_much(memory.Cost(held, 0, 0, width), limit, 0, len(self.members))
 
 
 def _too_much(cost: memory.Cost, limit: int, fitting: int, members: int) -> MemoryError:
@@ -138,20 +153,6 @@ def _too_much(cost: memory.Cost, limit: int, fitting: int, members: int) -> Memo
                 f"{memory.words(cost.member)} a member at work",
                 expected=f"at most {memory.words(limit)}", fix=fix)
     )  # fmt: skip
-
-
-def _abstract(one: Carry, members: Members, slots: int, shared: bool) -> tuple[Any, ...]:
-    """Return the shapes of the carry, of `active`, of `stop` and of the hyperparameters of all slots."""
-
-    def stacked(leaf: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((slots, *leaf.shape), leaf.dtype)
-
-    carry = Carry(*(
-        part if axis is None else jax.tree.map(stacked, part)
-        for part, axis in zip(one, Form(1, shared).axes, strict=True)
-    ))  # fmt: skip
-    hyper = {name: jax.ShapeDtypeStruct((slots,), value.dtype) for name, value in members.hyper.items()}
-    return (carry, jax.ShapeDtypeStruct((slots,), bool), jax.ShapeDtypeStruct((), jnp.int32), hyper)
 
 
 def _bytes(tree: Any) -> int:

@@ -21,7 +21,7 @@ class Points(Mapping[str, np.ndarray]):
     ``a * b`` takes every point of a with every point of b; ``a + b`` takes those of a, then those of b.
 
     Attributes:
-        values: numbers (points,) by name, kept as float32; arrays of integers as int32.
+        columns: numbers (points,) by name, kept as float32; arrays of integers as int32.
 
     Raises:
         ShapeError: no values, or lengths that differ.
@@ -30,35 +30,35 @@ class Points(Mapping[str, np.ndarray]):
 
     Example:
         >>> points = Points({"rate": [0.1, 0.2]}) * Points({"l2": [0.0, 1.0, 2.0]})
-        >>> len(points.values["rate"]), points["l2"].tolist()
+        >>> points.count, points["l2"].tolist()
         (6, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0])
     """
 
-    values: Mapping[str, Any]
+    columns: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        found = {name: column("Points", name, value) for name, value in self.values.items()}
+        found = {name: column("Points", name, value) for name, value in self.columns.items()}
         lengths = {name: len(value) for name, value in found.items()}
         if len(set(lengths.values())) > 1:
             raise ShapeError(
-                explain("Points", "values", got=f"of lengths {lengths}", expected="equal lengths",
+                explain("Points", "columns", got=f"of lengths {lengths}", expected="equal lengths",
                         fix="points.grid takes every combination")
             )  # fmt: skip
-        object.__setattr__(self, "values", found)
+        object.__setattr__(self, "columns", found)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.values[name]
+        return self.columns[name]
 
     def __iter__(self) -> Any:
-        return iter(self.values)
+        return iter(self.columns)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.columns)
 
     @property
     def count(self) -> int:
         """Number of points; 1 where there is no hyperparameter."""
-        return len(next(iter(self.values.values()), (None,)))
+        return len(next(iter(self.columns.values()), (None,)))
 
     def __mul__(self, other: "Points") -> "Points":
         _other("*", other)
@@ -99,7 +99,8 @@ def grid(**values: Any) -> Points:
         [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]
     """
     columns = {
-        name: column("grid", name, [value] if np.ndim(value) == 0 else value) for name, value in values.items()
+        name: column("grid", name, [value] if np.ndim(value) == 0 else value)
+        for name, value in values.items()
     }
     combinations = list(itertools.product(*columns.values()))
     return Points({name: np.array([row[i] for row in combinations]) for i, name in enumerate(columns)})

@@ -57,7 +57,8 @@ class Population:
 
     def _keep(self) -> None:
         """Copy all slots to the host, so that what leaves them is not lost."""
-        bare = self.carry._replace(**dict.fromkeys(UNKEPT))
+        nothing: dict[str, Any] = dict.fromkeys(UNKEPT)
+        bare = self.carry._replace(**nothing)
         rows = jax.tree.map(lambda leaf: np.asarray(leaf)[self.real], bare)
         if self._left is None:
             self._left = jax.tree.map(lambda row: np.empty((self.members, *row.shape[1:]), row.dtype), rows)

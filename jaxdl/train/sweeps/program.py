@@ -88,7 +88,8 @@ def _advance(
 def _parted(carry: Carry, form: Form) -> tuple[dict[str, Any], Carry]:
     """Return what all members share, by name, and the carry without it."""
     shared = {name: getattr(carry, name) for name in Carry._fields if getattr(form.axes, name) is None}
-    return shared, carry._replace(**dict.fromkeys(shared))
+    nothing: dict[str, Any] = dict.fromkeys(shared)
+    return shared, carry._replace(**nothing)
 
 
 def _blocks(function: Callable[..., Carry], form: Form, whole: Any, members: Any) -> Carry:
@@ -110,7 +111,7 @@ class Runner:
     def __init__(self, program: Program, thorough: Program, form: Form, spec: Spec) -> None:
         self.program, self.form = program, form
         self.start = jax.jit(make_start(program, form))
-        self._chunk = jax.jit(make_chunk(program, form))
+        self.chunk = jax.jit(make_chunk(program, form))
         # Compiled only when a member diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(make_chunk(thorough, form))
         result = jax.vmap(program.result, in_axes=(form.axes,))
@@ -123,7 +124,7 @@ class Runner:
         leaves, structure = jax.tree.flatten(arguments)
         shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
         if shapes not in self._ready:
-            self._ready[shapes] = self._chunk.lower(*arguments).compile()
+            self._ready[shapes] = self.chunk.lower(*arguments).compile()
         return self._ready[shapes]
 
 

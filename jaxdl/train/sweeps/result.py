@@ -131,8 +131,8 @@ class Sweep:
             KeyError: `name` was not recorded.
             ValueError: unknown mode, or every value is NaN.
         """
-        mode = _mode("Sweep.index", name, mode)
         values = self.final(name)
+        mode = _mode("Sweep.index", name, mode)
         if np.isnan(values).all():
             raise ValueError(f"Sweep.index: '{name}' is NaN for every member")
         return int(np.nanargmin(values) if mode == "min" else np.nanargmax(values))

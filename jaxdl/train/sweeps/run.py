@@ -57,10 +57,11 @@ def sweep(
 
     Every point is trained with every seed. Members that share their batches share the fetching too, and their
     first layers are one wide product. Each member is what `fit` gives for its values up to rounding (with
-    ``strategy="scan"``, bit by bit on CPU), where it has its own order of examples (``batches="independent"``)
-    or the first of `seeds`. A member that leaves the finite numbers changes no bit of the others; it is warned
-    of, marked in the table, and its `DivergenceError` is in `Sweep.errors`. The state of all members at the
-    start of a chunk is kept until the chunk is found healthy, which costs the memory of one more.
+    ``strategy="scan"``, bit by bit on CPU) where it has its own order of examples, which is so for the first
+    of `seeds`, and for all with ``batches="independent"``. A member that leaves the finite numbers changes no
+    bit of the others; it is warned of, marked in the table, and its `DivergenceError` is in `Sweep.errors`.
+    The state of all members at the start of a chunk is kept until the chunk is found healthy, which costs the
+    memory of one more.
 
     Args:
         net: the network.
@@ -81,8 +82,8 @@ def sweep(
         metrics: functions by name, ``metric(outputs, targets)`` one value per example.
         penalty: ``penalty(params, hyper) -> scalar``, added in training only.
         scaling: applied to the inputs inside the step.
-        compact: between chunks, let members that are over leave the program once half of its slots or more are
-            idle (widths are powers of two; each is compiled once). A narrower program rounds differently:
+        compact: between chunks, let members that are over leave the program once half of its slots are idle
+            (widths are powers of two, each compiled once). A narrower program rounds differently:
             the results are not bit-identical to those without.
         memory: bytes that may be taken; None takes four fifths of what is free.
         progress: ``"bar"``, ``"lines"`` or ``"off"``.
@@ -103,7 +104,8 @@ def sweep(
         >>> x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
         >>> found = sweep(line, (x, 3 * x), loss=losses.squared_error,
         ...               optimizer=lambda hyper: optim.sgd(hyper["rate"]),
-        ...               hyper=train.points.grid(rate=[0.0, 0.1, 0.5]), epochs=20, batch_size=8, progress="off")
+        ...               hyper=train.points.grid(rate=[0.0, 0.1, 0.5]), epochs=20, batch_size=8,
+        ...               progress="off")
         >>> found.index("loss"), [round(float(w), 2) for w in found.params["w"].ravel()]
         (2, [0.0, 2.99, 3.0])
     """
@@ -168,7 +170,7 @@ def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, 
     seen = epochs.sum() * session.steps * spec.batch_size
     timing = Timing(compile_s + session.compile_s, session.run_s, float(seen) / session.run_s)
     return Sweep(
-        plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()), epochs,
-        errors, timing, plan.strategy, plan.width, plan.arrays.scaling, classes, spec.recorded,
+        plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()),
+        epochs, errors, timing, plan.strategy, plan.width, plan.arrays.scaling, classes, spec.recorded,
         end.average, end.stopping,
     )  # fmt: skip

@@ -88,9 +88,9 @@ class Session:
     def _error(self, member: int, step: int, word: int, before: Any) -> DivergenceError:
         cause, epoch = health.cause(word), step // self.steps
         return DivergenceError(
-            f"sweep: member {member} ({self.members.words(member)}) diverged at step {step} (epoch {epoch + 1}): "
-            f"{health.SENTENCES[cause]}. Its state after {int(before.epoch)} whole epochs is in "
-            f"`errors[{member}].last_good`. Fix: {health.FIXES[cause]}",
+            f"sweep: member {member} ({self.members.words(member)}) diverged at step {step} "
+            f"(epoch {epoch + 1}): {health.SENTENCES[cause]}. Its state after {int(before.epoch)} whole "
+            f"epochs is in `errors[{member}].last_good`. Fix: {health.FIXES[cause]}",
             step=step, epoch=epoch, cause=cause, member=member, last_good=before,
         )  # fmt: skip
 

@@ -59,10 +59,9 @@ class Table:
                         fix="name a column of the table")
             )  # fmt: skip
         values = self.columns[name]
-        order = np.argsort(values if mode == "min" or values.dtype.kind not in "fiu" else -values.astype(float),
-                           kind="stable")  # fmt: skip
-        if mode == "max" and values.dtype.kind not in "fiu":
-            order = order[::-1]
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        ranks = np.unique(values, return_inverse=True)[1] * (1 if mode == "min" else -1)
+        order = np.lexsort((ranks, missing))
         return Table({key: value[order] for key, value in self.columns.items()})
 
     def head(self, count: int) -> "Table":
@@ -83,7 +82,8 @@ class Table:
         What is not finite becomes null, as JSON has no NaN.
         """
         rows = [
-            {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in self
+            {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+            for row in self
         ]
         return _written(json.dumps(rows, indent=1, allow_nan=False) + "\n", path)
 
@@ -101,6 +101,10 @@ class Table:
 def _python(value: Any) -> Any:
     """Return a Python value; 0.1 of float32 is 0.1, not 0.10000000149."""
     return float(str(value)) if isinstance(value, np.floating) else value.item()
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _cell(value: Any) -> str:
