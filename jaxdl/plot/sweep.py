@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WORDED = 100  # cells up to which each has its value written in it
-WIDE = 30  # a ratio of values from which their scale is logarithmic
+WIDE = 10  # a ratio of values from which their scale is logarithmic
 
 
 def heat_map(
@@ -74,12 +74,12 @@ def heat_map(
     np.add.at(count, (j[good], i[good]), 1)
     np.add.at(diverged, (j[~good], i[~good]), 1)
     cells = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    size = (max(5.2, 1.8 + 0.45 * len(across)), max(3.6, 1.4 + 0.32 * len(down)))
+    size = (min(max(5.2, 1.8 + 0.5 * len(across)), 11), min(max(3.6, 1.4 + 0.36 * len(down)), 8))
     figure = _figure.figure(1, panel_size=size)
     _cells(figure, cells, diverged, value, "max" if final[best] > np.nanmin(final) else "min")
     axes = figure.axes[0]
     for ticks, name, values, axis in ((axes.set_xticks, x, across, "x"), (axes.set_yticks, y, down, "y")):
-        kept = np.arange(0, len(values), -(-len(values) // 24))
+        kept = np.arange(0, len(values), -(-len(values) // 20))
         ticks(kept, [f"{values[k]:.3g}" for k in kept])
         axes.set(**{f"{axis}label": name.replace("_", " ")})
     if len(across) > 8:
@@ -138,7 +138,9 @@ def parallel_curves(
         if seen.any() and sweep.status[number] != "finished":
             last = np.flatnonzero(seen)[-1]
             mark = "x" if sweep.status[number] == "diverged" else "."
-            axes.scatter(epochs[last], curve[last], color="C3" if mark == "x" else tint, marker=mark, zorder=3)
+            axes.scatter(
+                epochs[last], curve[last], color="C3" if mark == "x" else tint, marker=mark, zorder=3
+            )
     _range(axes, sweep, curves)
     diverged = len(sweep.errors)
     title = f"{len(sweep)} members" + (f", {diverged} diverged" if diverged else "")
@@ -159,13 +161,15 @@ def _check_grid(sweep: Sweep, x: str, y: str, columns: np.ndarray, rows: np.ndar
     others = [name for name, value in sweep.hyper.items() if name not in (x, y) and len(np.unique(value)) > 1]
     if others:
         raise ValueError(
-            explain("plot.heat_map", "sweep", got=f"over '{others[0]}' too", expected=f"over {x} and {y} alone",
+            explain("plot.heat_map", "sweep", got=f"over '{others[0]}' too",
+                    expected=f"over {x} and {y} alone",
                     fix="a mean over it would hide what it does; sweep over two at a time")
         )  # fmt: skip
     cells = len(np.unique(columns)) * len(np.unique(rows))
     if cells != len(np.unique(np.stack([columns, rows]), axis=1).T):
         raise ValueError(
-            explain("plot.heat_map", "sweep", got=f"no grid over {x} and {y}", expected=f"{cells} cells, all filled",
+            explain("plot.heat_map", "sweep", got=f"no grid over {x} and {y}",
+                    expected=f"{cells} cells, all filled",
                     fix="train.points.grid(...), or plot.parallel_curves for points drawn at random")
         )  # fmt: skip
 
@@ -186,8 +190,8 @@ def _cells(figure: "Figure", cells: np.ndarray, diverged: np.ndarray, value: str
     if cells.size <= WORDED:
         for (row, column), cell in np.ndenumerate(cells):
             dark = np.isfinite(cell) and (norm(cell) > 0.5) == (mode == "min")
-            axes.text(column, row, f"{cell:.3g}" if np.isfinite(cell) else "diverged", ha="center", va="center",
-                      color="w" if dark else "k", fontsize=8)  # fmt: skip
+            words = f"{cell:.3g}" if np.isfinite(cell) else "diverged"
+            axes.text(column, row, words, ha="center", va="center", color="w" if dark else "k", fontsize=8)
     figure.colorbar(image, ax=axes, label=value.replace("_", " "))
 
 

@@ -81,30 +81,39 @@ class Plan:
 
     Attributes:
         strategy: ``"vmap"``, ``"scan"`` or ``"map"``.
-        width: members at once.
-        shared: whether all members see the same batches.
+        form: how members are laid out.
+        arrays: the examples, on each device.
     """
 
-    def __init__(self, parts: Parts, arrays: Arrays, members: Members, *, shared: bool) -> None:
-        self.parts, self.arrays, self.members, self.shared = parts, arrays, members, shared
+    def __init__(
+        self, parts: Parts, arrays: Arrays, members: Members, *, shared: bool, shard: Any = None
+    ) -> None:
+        self.parts, self.members, self.form = parts, members, Form(1, shared, shard)
+        self.arrays = self.form.place(arrays, None)
         self.facts = facts(parts, arrays, members)
-        self.strategy, self.width = "scan", 1
+        self.strategy = "scan"
 
     def runner(self, slots: int) -> Runner:
-        """Return the programs for a number of slots, which has whole blocks."""
-        return runner(*self.parts, Form(min(self.width, slots), self.shared))
+        """Return the programs for a number of slots, which has whole blocks on each device."""
+        width = min(self.form.width, slots // self.form.devices)
+        return runner(*self.parts, self.form._replace(width=width))
+
+    @property
+    def local(self) -> int:
+        """Members of a device, at most."""
+        return -(-len(self.members) // self.form.devices)
 
     @property
     def ids(self) -> np.ndarray:
-        """The member of each slot, (slots,): the last block is filled with copies of the last member."""
-        slots = -(-len(self.members) // self.width) * self.width
+        """The member of each slot, (slots,): the last blocks are filled with copies of the last member."""
+        slots = self.form.devices * self.form.width * -(-self.local // self.form.width)
         return np.minimum(np.arange(slots), len(self.members) - 1)
 
     def choose(self, name: str | None, members_at_once: int | None, limit: int | None, say: Say) -> None:
         """Fix the strategy; compile the program, and narrow it where it is free to be and does not fit."""
         free = name is None and members_at_once is None
         name, width = strategy.choose(
-            name, members_at_once, len(self.members), convolves=self.facts.convolves,
+            name, members_at_once, self.local, convolves=self.facts.convolves,
             member_bytes=_bytes(self.facts.carry.params),
         )  # fmt: skip
         self._check_held(limit, width)
@@ -112,17 +121,17 @@ class Plan:
             fitting = min(cost.fitting(limit), max(width // 2, 1))
             if not free or not fitting or width == 1:
                 raise _too_much(cost, limit, fitting, len(self.members))
-            name, width = strategy.named(fitting, len(self.members))
+            name, width = strategy.named(fitting, self.local)
             say(f"{cost.at_once} members at once would take {memory.words(cost.total)} of "
                 f"{memory.words(limit)}: {fitting} at once are run")  # fmt: skip
 
     def cost(self, name: str, width: int) -> memory.Cost | None:
         """Compile the program in a form; return what it needs of the memory, where the compiler says so."""
-        self.strategy, self.width = name, width
+        self.strategy, self.form = name, self.form._replace(width=width)
         slots = len(self.ids)
         carry, hyper = self.abstract(slots)
         arguments = (carry, jnp.zeros(slots, bool), jnp.int32(0), self.arrays, hyper)
-        copied = _bytes((self.arrays.inputs, self.arrays.targets)) if self.shared else 0
+        copied = _bytes((self.arrays.inputs, self.arrays.targets)) if self.form.shared else 0
         return memory.cost(self.runner(slots).compiled(*arguments), width, copied)
 
     def abstract(self, slots: int) -> tuple[Carry, dict[str, Any]]:
@@ -133,13 +142,13 @@ class Plan:
 
         parts = [
             part if axis is None else jax.tree.map(stacked, part)
-            for part, axis in zip(self.facts.carry, Form(1, self.shared).axes, strict=True)
+            for part, axis in zip(self.facts.carry, self.form.axes, strict=True)
         ]
         return Carry(*parts), {name: stacked(value[0]) for name, value in self.members.hyper.items()}
 
     def _check_held(self, limit: int | None, width: int) -> None:
         """Raise before anything is compiled when the states alone, before and after a chunk, do not fit."""
-        held = _bytes(self.arrays) + 2 * len(self.members) * _bytes(self.facts.carry)
+        held = _bytes(self.arrays) + 2 * self.local * _bytes(self.facts.carry)
         if limit is not None and held > limit:
             raise _too_much(memory.Cost(held, 0, 0, width), limit, 0, len(self.members))
 

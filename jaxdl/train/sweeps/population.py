@@ -36,14 +36,15 @@ class Population:
 
     def compact(self) -> bool:
         """Move the active members to a program of half the slots or less, if they fit; tell whether."""
-        size = slots(int(self.active.sum()), self.form.width)
+        devices = self.form.devices
+        size = devices * slots(-(-int(self.active.sum()) // devices), self.form.width)
         if not self.active.any() or 2 * size > len(self.ids):
             return False
         self._keep()
         chosen = np.flatnonzero(self.active)
         index = np.pad(chosen, (0, size - len(chosen)), mode="edge")
-        self.carry = taken(self.carry, index, self.form)
-        self.hyper = {name: value[index] for name, value in self.hyper.items()}
+        self.carry = self.form.place(taken(self.carry, index, self.form), self.form.axes)
+        self.hyper = self.form.place({name: value[index] for name, value in self.hyper.items()}, 0)
         self.ids, self.real = self.ids[index], np.arange(size) < len(chosen)
         self.active = self.real.copy()
         return True

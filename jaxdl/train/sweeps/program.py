@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxdl.net import Net
 from jaxdl.train.loop import Program, make_program
@@ -21,16 +22,53 @@ class Form(NamedTuple):
     Attributes:
         width: members of a block, which are vmapped; 1 runs them one after another.
         shared: whether all members see the same batches.
+        shard: a plan of `train.shard.members` that splits the members over devices, or None. Each device
+            then runs blocks of its own, and nothing is sent between them.
     """
 
     width: int
     shared: bool
+    shard: Any = None
 
     @property
     def axes(self) -> Carry:
         """The member axis of each part of the carry. What is shared has none, so that x is fetched once."""
         parts: dict[str, Any] = dict.fromkeys(Carry._fields, 0)
         return Carry(**parts | {"order": None if self.shared else 0, "epoch": None})
+
+    @property
+    def devices(self) -> int:
+        """Number of devices."""
+        return 1 if self.shard is None else int(self.shard.mesh.size)
+
+    def place(self, tree: Any, axes: Any) -> Any:
+        """Lay out arrays on the devices; `axes` has 0 where the members are in front, and None elsewhere."""
+        if self.shard is None:
+            return jax.device_put(tree)
+        return jax.device_put(tree, self._shardings(axes))
+
+    def compiled(self, function: Callable[..., Any], axes: tuple[Any, ...], out: Any) -> Any:
+        """Jit a function of all members, each device with its own; `axes` are those of its arguments."""
+        if self.shard is None:
+            return jax.jit(function)
+        specs, given = self._specs(axes), self._specs(out)
+        split = jax.shard_map(
+            function, mesh=self.shard.mesh, in_specs=specs, out_specs=given, check_vma=False
+        )
+        return jax.jit(split, in_shardings=self._shardings(axes), out_shardings=self._shardings(out))
+
+    def _specs(self, axes: Any) -> Any:
+        (axis,) = self.shard.mesh.axis_names
+        return jax.tree.map(
+            lambda leaf: PartitionSpec() if leaf is None else PartitionSpec(axis), axes, is_leaf=_is_none
+        )
+
+    def _shardings(self, axes: Any) -> Any:
+        return jax.tree.map(lambda spec: NamedSharding(self.shard.mesh, spec), self._specs(axes))
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
 
 
 def make_start(program: Program, form: Form) -> Callable[..., Carry]:
@@ -110,10 +148,11 @@ class Runner:
 
     def __init__(self, program: Program, thorough: Program, form: Form, spec: Spec) -> None:
         self.program, self.form = program, form
-        self.start = jax.jit(make_start(program, form))
-        self.chunk = jax.jit(make_chunk(program, form))
+        axes = form.axes
+        self.start = form.compiled(make_start(program, form), (0, axes.order, None, 0), axes)
+        self.chunk = form.compiled(make_chunk(program, form), (axes, 0, None, None, 0), axes)
         # Compiled only when a member diverged: it reads every gradient, and so finds the first bad step.
-        self.replay = jax.jit(make_chunk(thorough, form))
+        self.replay = form.compiled(make_chunk(thorough, form), (axes, 0, None, None, 0), axes)
         result = jax.vmap(program.result, in_axes=(form.axes,))
         chooses = spec.early_stopping is not None or spec.average is not None
         self.result: Callable[[Carry], Result] = jax.jit(result) if chooses else program.result

@@ -49,6 +49,7 @@ def sweep(
     penalty: Penalty | None = None,
     scaling: Any = None,
     compact: bool = False,
+    shard: Any = None,
     memory: int | None = None,
     progress: str = "bar",
     **options: Any,
@@ -85,7 +86,9 @@ def sweep(
         compact: between chunks, let members that are over leave the program once half of its slots are idle
             (widths are powers of two, each compiled once). A narrower program rounds differently:
             the results are not bit-identical to those without.
-        memory: bytes that may be taken; None takes four fifths of what is free.
+        shard: a plan of `train.shard.members` that splits the members over devices, each with blocks of its
+            own; the last ones are filled with copies whose results are dropped. None stays on one.
+        memory: bytes that may be taken on a device; None takes four fifths of what is free.
         progress: ``"bar"``, ``"lines"`` or ``"off"``.
         options: further fields of `Spec`, such as `early_stopping`, `augment`, `average`, `train_metrics`.
 
@@ -117,10 +120,16 @@ def sweep(
             explain("sweep", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
                     expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
         )  # fmt: skip
+    if shard is not None and getattr(shard, "kind", None) != "members":
+        raise ValueError(
+            explain("sweep", "shard", got=f"a {getattr(shard, 'kind', type(shard).__name__)}",
+                    expected="a plan for members, or None", fix="shard=train.shard.members()")
+        )  # fmt: skip
     found = members(hyper, seeds)
     arrays = door.arrays(net, data, valid, scaling, found.first)
     check_ranges(found, net, arrays, optimizer)
-    plan = Plan(Parts(net, loss, optimizer, spec, penalty), arrays, found, shared=batches == "shared")
+    plan = Plan(Parts(net, loss, optimizer, spec, penalty), arrays, found,
+                shared=batches == "shared", shard=shard)  # fmt: skip
     limit = memories.available() if memory is None else _checks.positive_integer("sweep", "memory", memory)
     with SweepReporter(progress, epochs) as reporter:
         begin = time.perf_counter()
@@ -128,7 +137,7 @@ def sweep(
         population = _start(plan)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
-        session = Session(population, plan.runner, arrays, spec, found, reporter)
+        session = Session(population, plan.runner, plan.arrays, spec, found, reporter)
         session.run(compact=compact)
     _warn(session.errors, len(found))
     classes = data.classes if isinstance(data, Dataset) else None
@@ -136,12 +145,13 @@ def sweep(
 
 
 def _start(plan: Plan) -> Population:
-    keys, orders = plan.members.keys()
-    ids = plan.ids
-    hyper = {name: jnp.asarray(value[ids]) for name, value in plan.members.hyper.items()}
+    ids, (keys, orders) = plan.ids, plan.members.keys()
     runner = plan.runner(len(ids))
-    carry = runner.start(keys[ids], orders[0] if plan.shared else orders[ids], plan.arrays, hyper)
-    return Population(ids, len(plan.members), jax.block_until_ready(carry), hyper, runner.form)
+    form = runner.form
+    hyper = form.place({name: jnp.asarray(value[ids]) for name, value in plan.members.hyper.items()}, 0)
+    keys, orders = form.place((keys[ids], orders[0] if form.shared else orders[ids]), (0, form.axes.order))
+    carry = runner.start(keys, orders, plan.arrays, hyper)
+    return Population(ids, len(plan.members), jax.block_until_ready(carry), hyper, form)
 
 
 def _warn(errors: Mapping[int, Exception], count: int) -> None:
@@ -171,6 +181,6 @@ def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, 
     timing = Timing(compile_s + session.compile_s, session.run_s, float(seen) / session.run_s)
     return Sweep(
         plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()),
-        epochs, errors, timing, plan.strategy, plan.width, plan.arrays.scaling, classes, spec.recorded,
+        epochs, errors, timing, plan.strategy, plan.form.width, plan.arrays.scaling, classes, spec.recorded,
         end.average, end.stopping,
     )  # fmt: skip

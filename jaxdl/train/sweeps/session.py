@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import DivergenceError
@@ -59,8 +58,8 @@ class Session:
 
     def _chunk(self, stop: int) -> float:
         population, runner = self.population, self.runner(len(self.population.ids))
-        arguments = (population.carry, jnp.asarray(population.active), jnp.int32(stop), self.arrays,
-                     population.hyper)  # fmt: skip
+        active, at = runner.form.place((population.active, np.int32(stop)), (0, None))
+        arguments = (population.carry, active, at, self.arrays, population.hyper)
         begin = time.perf_counter()
         advance = runner.compiled(*arguments)
         ready = time.perf_counter()
@@ -78,7 +77,7 @@ class Session:
     def _diverged(self, runner: Runner, arguments: Any, found: Health, slots: np.ndarray) -> None:
         """Run the chunk again with every gradient read, in the same form, for the exact steps."""
         before, _, *rest = arguments
-        replayed = runner.replay(before, jnp.asarray(slots), *rest).health
+        replayed = runner.replay(before, runner.form.place(slots, 0), *rest).health
         for slot in np.flatnonzero(slots):
             exact = replayed if int(replayed.word[slot]) else found
             member = int(self.population.ids[slot])
