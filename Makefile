@@ -2,12 +2,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-slow check format bench golden lock clean
+.PHONY: help demo test test-slow test-kill check format bench golden lock clean
 
 help:
 	@echo "make demo       train on real digits (installs into $(VENV) first)"
 	@echo "make test       run the tests"
-	@echo "make test-slow  run the tests that take minutes"
+	@echo "make test-slow  run the tests that take minutes too, all of them optimized as users compile"
+	@echo "make test-kill  kill a training run 500 times and resume it (a quarter of an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     ruff format"
 	@echo "make bench      the benchmark of this machine, against every peer that is installed"
@@ -42,10 +43,13 @@ demo: $(VENV)/.examples
 	$(BIN)/python examples/digits.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or not slow"
+
+test-kill: $(VENV)/.test
+	PYTHONPATH=tests:tests/train:. $(BIN)/python tests/train/kills.py fit --kills 500
 
 check: $(VENV)/.test $(VENV)/.check
 	$(BIN)/ruff check .

@@ -21,5 +21,6 @@ from . import probe as probe
 from . import scaling as scaling
 from . import select as select
 from . import train as train
+from . import weights as weights
 
 __version__ = "0.1.0"

@@ -15,6 +15,14 @@ class FormatError(ValueError):
     """A file or a data set is malformed: bad bytes, wrong digest, labels out of range, NaN features."""
 
 
+class LockError(RuntimeError):
+    """Another process holds what only one may hold, such as a folder of checkpoints; the message names it."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint is damaged and an older one is taken, or a resumed run is not bit-exact."""
+
+
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
@@ -28,6 +36,10 @@ class DivergenceError(ArithmeticError):
         cause: ``"loss"``, ``"gradient"``, ``"label"`` or ``"parameters"``.
         member: index of the run inside a sweep, or None.
         last_good: the training state at the start of the chunk that diverged, or None.
+        line: ``file:line in function`` of the code that made the first number that is not finite, or None
+            where the replay of the step did not find it.
+        norms: Euclidean norms at the step by leaf, ``{"gradients": {name: norm}, "parameters": {...}}``, or
+            None; the parameters are those before the update.
     """
 
     def __init__(
@@ -39,6 +51,8 @@ class DivergenceError(ArithmeticError):
         cause: str,
         member: int | None = None,
         last_good: Any = None,
+        line: str | None = None,
+        norms: dict[str, dict[str, float]] | None = None,
     ) -> None:
         super().__init__(message)
         self.step = step
@@ -46,6 +60,32 @@ class DivergenceError(ArithmeticError):
         self.cause = cause
         self.member = member
         self.last_good = last_good
+        self.line = line
+        self.norms = norms
+
+
+class Interrupted(KeyboardInterrupt):
+    """A training run was stopped by Ctrl-C, or another signal, after a whole chunk of epochs.
+
+    Attributes:
+        fitted: the `Fitted` so far.
+        epoch: whole epochs that it was trained for.
+    """
+
+    def __init__(self, message: str, *, fitted: Any, epoch: int) -> None:
+        super().__init__(message)
+        self.fitted = fitted
+        self.epoch = epoch
+
+
+class LogError(OSError):
+    """The metrics of a run could not be written in full; the run itself is whole.
+
+    Attributes:
+        fitted: the `Fitted`, or None where `jaxdl.train.fit` did not raise it.
+    """
+
+    fitted: Any = None
 
 
 class DivergenceWarning(UserWarning):

@@ -1,7 +1,19 @@
-"""What holds for every test: no silent broadcast, and small arrays on one device."""
+"""What holds for every test: no silent broadcast, small arrays on one device, and the compiler in a hurry.
+
+Most of the time of the suite is XLA compiling tiny programs, so most files compile with few optimizations,
+which saves a third of it. The folders of `OPTIMIZED`, and doctests, compile as users do.
+`JAX_DISABLE_MOST_OPTIMIZATIONS=0` in the environment, as in `make test-slow`, makes every test do so.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import pytest
+
+TESTS = Path(__file__).parent
+OPTIMIZED = ("bench", "kernels", "train")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -9,3 +21,25 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_optimizations(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile the tests of this file with few optimizations, unless its folder or the environment objects."""
+    chosen = "JAX_DISABLE_MOST_OPTIMIZATIONS" in os.environ
+    folder = request.path.relative_to(TESTS).parts[0]
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", before if chosen else folder not in OPTIMIZED)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of one op side by side, so that one worker compiles its programs once."""
+    places: dict[object, int] = {}
+
+    def place(item: pytest.Item) -> int:
+        op = getattr(item, "callspec", None) and item.callspec.params.get("op")
+        return places.setdefault((item.path, op.name) if op else item.nodeid, len(places))
+
+    items.sort(key=place)

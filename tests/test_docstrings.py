@@ -11,7 +11,11 @@ import pytest
 import jaxdl
 from jaxdl import kernels
 
-WITHOUT_EXAMPLE = {"download.cache_folder", "model_file.load"}  # of this machine; shown by `save`
+WITHOUT_EXAMPLE = {
+    "cache.compilation_cache",
+    "download.cache_folder",
+    "model_file.load",
+}  # of this machine; see `save`
 
 
 def public() -> Iterator[tuple[str, Any]]:

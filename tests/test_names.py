@@ -33,7 +33,10 @@ NAMES = {
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     # Whole runs, data sets, modules and pictures are tested beside their code.
-    "train": "make_train fit evaluate predict rate_range make_rate_range exact_statistics save load",
+    "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
+    "compilation_cache compile export load_exported",
+    "weights": "save load metadata",
+    "train.log": "JSONLines CSV TensorBoard read writers",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
@@ -41,7 +44,7 @@ NAMES = {
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range",
 }
-WITHOUT_ROWS = ("train", "data", "layers", "models", "plot")
+WITHOUT_ROWS = ("train", "train.log", "weights", "data", "layers", "models", "plot")
 
 
 @pytest.mark.parametrize("module", NAMES)

@@ -26,9 +26,19 @@ def test_history_draws_one_panel_a_quantity(tmp_path: Path) -> None:
     assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_history_marks_the_best_epoch() -> None:
+    figure = plot.history(CURVES, best=1)
+    marks = [line for axes in figure.axes for line in axes.lines if line.get_label() == "best epoch: 2"]
+    assert [line.get_xdata()[0] for line in marks] == [2, 2]
+    assert [len(axes.lines) for axes in plot.history(CURVES, best=-1).axes] == [2, 1]
+
+
 def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="nothing was recorded"):
         plot.history({})
+    for best, error in ((3, ValueError), (-2, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="'best'"):
+            plot.history(CURVES, best=best)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"plot.history\(fitted.history\)"):
         plot.history([1.0, 2.0])  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

@@ -76,17 +76,22 @@ class BatchNorm(nnx.BatchNorm):
     def __call__(
         self, x: jax.Array, use_running_average: bool | None = None, *, mask: jax.Array | None = None
     ) -> jax.Array:
-        """Normalise `x` (batch, ..., features); `mask` (as `x`, or broadcast to it) leaves entries out."""
+        """Normalise `x` (batch, ..., features); `mask` (as `x`, or broadcast to it) leaves entries out.
+
+        What is in bfloat16 is normalised in float32 and comes back in bfloat16.
+        """
         x = _checks.floating("BatchNorm", "x", x)
         if use_running_average is None:
             use_running_average = self.use_running_average
         self._check_shape(x, one_value=bool(use_running_average))
-        if not use_running_average:
-            return self._train(x, mask)
-        y = super().__call__(x, use_running_average=True, mask=mask)
-        if self.measuring:
-            self._batch_statistics(x, mask)
-        return y
+        if use_running_average:
+            y = super().__call__(x, use_running_average=True, mask=mask)
+            if self.measuring:
+                self._batch_statistics(x, mask)
+        else:
+            y = self._train(x, mask)
+        # flax promotes to the running statistics, which are float32: all that follows would be float32.
+        return y.astype(x.dtype) if self.dtype is None else y
 
     def _train(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         m, mean_before, variance_before = self.momentum, self.mean[...], self.var[...]

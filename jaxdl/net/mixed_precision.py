@@ -18,7 +18,8 @@ def mixed_precision(net: Net, dtype: Any = jnp.bfloat16) -> Net:
     Parameters, their gradients, the optimizer and running statistics stay float32; floating parameters and
     inputs are rounded to `dtype` at the start of every call, so that activations are in it, and outputs come
     back as float32, so that losses are summed in it. Batch norm takes mean and variance in float32 itself,
-    and `train.exact_statistics` measures them in float32.
+    and `train.exact_statistics` measures them in float32. (`jaxdl.layers.BatchNorm` returns `dtype` again;
+    flax's own returns float32, and all that follows is computed in it.)
 
     Args:
         net: the network.
@@ -34,9 +35,9 @@ def mixed_precision(net: Net, dtype: Any = jnp.bfloat16) -> Net:
 
     Example:
         >>> from jaxdl.net import from_pair
-        >>> line = from_pair(lambda key: {"w": jnp.ones((1,))}, lambda params, x: x * params["w"])
+        >>> line = from_pair(lambda key: {"w": jnp.ones((1, 1))}, lambda params, x: x @ params["w"])
         >>> low = mixed_precision(line)
-        >>> outputs, _ = low.apply({"w": jnp.ones((1,))}, {}, jnp.array([[1.001]]), train=False)
+        >>> outputs, _ = low.apply({"w": jnp.ones((1, 1))}, {}, jnp.array([[1.001]]), train=False)
         >>> outputs.dtype.name, float(outputs[0, 0])
         ('float32', 1.0)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl import _checks
 from jaxdl.errors import DtypeError, explain
 from jaxdl.plot import _figure
 
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Figure":
+def history(
+    values: Mapping[str, Any], *, best: int | None = None, path: str | Path | None = None
+) -> "Figure":
     """Draw the learning curves of a run: one panel a quantity, training and validation together.
 
     Args:
         values: a `History`, or arrays (epochs,) by name; ``valid_x`` is drawn beside ``x``.
+        best: an epoch to mark, counted from 0, such as the one that early stopping went back to,
+            ``int(fitted.stopping.epoch)``; None or -1 marks none.
         path: where to write a PNG, or None.
 
     Returns:
@@ -25,8 +30,8 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        DtypeError: `values` is no mapping.
-        ValueError: nothing was recorded.
+        DtypeError: `values` is no mapping, or `best` no whole number.
+        ValueError: nothing was recorded, or `best` is no epoch of it.
 
     Example:
         >>> figure = history({"loss": [2.0, 1.0], "valid_loss": [2.5, 1.5], "valid_accuracy": [0.5, 0.9]})
@@ -42,6 +47,12 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
     quantities = list(dict.fromkeys(name.removeprefix("valid_") for name in values))
     if not quantities:
         raise ValueError("plot.history: nothing was recorded. Fix: pass a History with values")
+    epochs = max(len(curve) for curve in values.values())
+    if best is not None and _checks.positive_integer("plot.history", "best", best, least=-1) >= epochs:
+        raise ValueError(
+            explain("plot.history", "best", got=best, expected=f"an epoch in [0, {epochs})",
+                    fix="best=int(fitted.stopping.epoch)")
+        )  # fmt: skip
     figure = _figure.figure(len(quantities))
     for axes, quantity in zip(figure.axes, quantities, strict=True):
         for name, label, style in (
@@ -53,6 +64,8 @@ def history(values: Mapping[str, Any], *, path: str | Path | None = None) -> "Fi
                 axes.plot(np.arange(1, len(curve) + 1), curve, style, label=label)
         if quantity == "loss" and all(np.all(v > 0) for k, v in values.items() if "loss" in k):
             axes.set_yscale("log")
+        if best is not None and best >= 0:
+            axes.axvline(best + 1, color="C2", linestyle="--", label=f"best epoch: {best + 1}")
         axes.set(xlabel="epoch", ylabel=quantity)
         axes.grid(alpha=0.3)
         axes.legend()

@@ -1,5 +1,14 @@
 """Training: a whole run as one pure function, the same run in chunks, and what follows it."""
 
+from . import log as log
+from . import shard as shard
+from .cache import compilation_cache as compilation_cache
+from .checkpoint import Checkpoint as Checkpoint
+from .compile import Compiled as Compiled
+from .compile import compile as compile
+from .export import Exported as Exported
+from .export import export as export
+from .export import load_exported as load_exported
 from .fit import fit as fit
 from .fitted import Fitted as Fitted
 from .fitted import Timing as Timing
@@ -14,6 +23,7 @@ from .order import batch_order as batch_order
 from .order import steps_per_epoch as steps_per_epoch
 from .predict import evaluate as evaluate
 from .predict import predict as predict
+from .prefetching import prefetch as prefetch
 from .rate_range import RateRange as RateRange
 from .rate_range import make_rate_range as make_rate_range
 from .rate_range import rate_range as rate_range
@@ -28,6 +38,7 @@ from .spec import Step as Step
 from .statistics import exact_statistics as exact_statistics
 from .stopping import EarlyStopping as EarlyStopping
 from .stopping import Stopping as Stopping
+from .stream import Stream as Stream
 from .sweeps import Points as Points
 from .sweeps import Sweep as Sweep
 from .sweeps import Table as Table

@@ -15,7 +15,8 @@ from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
 from jaxdl.train.health import labelled
 from jaxdl.train.parts import rule
-from jaxdl.train.spec import Arrays, Hyper
+from jaxdl.train.shard import ALONE, Plan
+from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
 
 Examples = Dataset | tuple[Any, Any]
 
@@ -27,6 +28,28 @@ def keys(seed: int) -> tuple[jax.Array, jax.Array]:
         raise ValueError(explain("fit", "seed", got=seed, expected="below 2^32", fix="pass seed % 2**32"))
     parameters, order = jax.random.split(jax.random.key(seed))
     return parameters, order
+
+
+def spec(
+    epochs: int,
+    batch_size: int | None,
+    metrics: Mapping[str, Metric] | None,
+    valid: Any,
+    options: dict[str, Any],
+) -> Spec:
+    """Return the static part of a run, and refuse metrics that nothing is measured on."""
+    if batch_size is None:
+        raise DtypeError(
+            explain("fit", "batch_size", got="None", expected="a whole number, for examples in memory",
+                    fix="batch_size=32")
+        )  # fmt: skip
+    found = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
+    if metrics and valid is None and not found.train_metrics:
+        raise ValueError(
+            explain("fit", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
+                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
+        )  # fmt: skip
+    return found
 
 
 def hyper(values: Hyper | None) -> dict[str, Any]:
@@ -58,8 +81,10 @@ def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     return to_single("fit", f"{name}[0]", inputs), to_single("fit", f"{name}[1]", targets)
 
 
-def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper) -> Arrays:
-    """Check every example against the network and put all on the device."""
+def arrays(
+    net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper, plan: Plan = ALONE
+) -> Arrays:
+    """Check every example against the network and put all on the devices of a plan."""
     _check_scaling(scaling)
     parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
     if len(parts) == 2 and parts[0][0].shape[1:] != parts[1][0].shape[1:]:
@@ -81,9 +106,9 @@ def arrays(net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper
         )  # fmt: skip
     for name, (inputs, targets) in zip(("data", "valid"), parts):
         _check_fit(net, name, inputs, targets, scaling, hyper)
-    held = jax.device_put([array for part in parts for array in part])
+    held, scaling = plan.place(([array for part in parts for array in part], scaling))
     training, validation = held[:2], held[2:] or [None, None]
-    return Arrays(training[0], training[1], validation[0], validation[1], jax.device_put(scaling))
+    return Arrays(training[0], training[1], validation[0], validation[1], scaling)
 
 
 def _check_scaling(scaling: Any) -> None:

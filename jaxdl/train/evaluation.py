@@ -56,13 +56,16 @@ def means(
     """
     inputs, targets = data.valid_inputs, data.valid_targets
     examples = jax.tree.leaves(inputs)[0].shape[0]
-    size = min(spec.eval_batch_size, examples)
+    plan = spec.layout
+    size = plan.rows(min(spec.eval_batch_size, examples))
     blocks = -(-examples // size)
 
     def block(totals: dict[str, jax.Array], number: jax.Array) -> tuple[dict[str, jax.Array], None]:
         start = jnp.minimum(number * size, examples - size)
-        x, y = jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), (inputs, targets))
-        outputs, _ = net.apply(params, state, data.scaled(x), train=False, hyper=hyper)
+        batch = jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), (inputs, targets))
+        x, y = plan.batch(batch)
+        # Gathered in the loop: a layout that comes into it from outside would spread over the batch.
+        outputs, _ = net.apply(plan.whole(params), state, data.scaled(x), train=False, hyper=hyper)
         values = {"loss": rows("loss", partial(loss, hyper=hyper), outputs, y)}
         values |= {name: rows(name, metric, outputs, y) for name, metric in spec.metrics}
         fresh = start + jnp.arange(size) >= number * size

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays
 
 # Bytes of examples up to which an epoch is copied: integers of less than 32 bits, and all else.
@@ -14,11 +15,11 @@ from jaxdl.train.spec import Arrays
 COPIED_NARROW, COPIED_WIDE, SMALL_BATCH = 256 * 2**20, 4 * 2**20, 8 * 2**10
 
 
-def fetcher(data: Arrays, indices: jax.Array, shard: Any = None) -> tuple[Callable[[Any], Any], Any]:
+def fetcher(data: Arrays, indices: jax.Array, plan: Plan = ALONE) -> tuple[Callable[[Any], Any], Any]:
     """Gather the whole epoch at once where the copy is faster, else step by step: a measured rule.
 
     Bytes gathered in the step are converted one by one; wide rows gathered by the epoch go through memory
-    twice. `shard` splits each batch over devices. See "Fetching batches" in bench/NOTES.md.
+    twice. `plan` splits each batch over devices. See "Fetching batches" in bench/NOTES.md.
     """
     examples = (data.inputs, data.targets)
     leaves = jax.tree.leaves(examples)
@@ -30,12 +31,6 @@ def fetcher(data: Arrays, indices: jax.Array, shard: Any = None) -> tuple[Callab
 
     few = sum(sizes) // len(leaves[0]) * indices.shape[1] < SMALL_BATCH
     if sum(sizes) <= (COPIED_NARROW if narrow or few else COPIED_WIDE):
-        copied = take(indices)
-        return (lambda batch: batch), copied if shard is None else shard.epoch(copied)
-
+        return (lambda batch: batch), plan.batch(take(indices), axis=1)
     # Kept apart from what follows: fused into two products, the gather would be done twice.
-    def fetch(index: jax.Array) -> Any:
-        batch = lax.optimization_barrier(take(index))
-        return batch if shard is None else shard.batch(batch)
-
-    return fetch, indices
+    return (lambda index: lax.optimization_barrier(plan.batch(take(index)))), indices

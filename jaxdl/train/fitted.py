@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdl.errors import explain
@@ -41,6 +42,7 @@ class Fitted:
         average: the averaged parameters, where ``average=`` asked for them, else None.
         stopping: where early stopping ended, or None.
         stopped: why the run ended before its last epoch, such as ``"early stopping"``, or None.
+        example: shape and dtype of one example of the inputs.
     """
 
     net: Net
@@ -56,6 +58,7 @@ class Fitted:
     average: Tree | None = None
     stopping: Stopping | None = None
     stopped: str | None = None
+    example: jax.ShapeDtypeStruct | None = None
 
     def averaged(self) -> "Fitted":
         """Return the same with the averaged parameters in the place of the last ones.

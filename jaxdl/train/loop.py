@@ -1,7 +1,7 @@
 """A whole training run as one pure function: a scan over steps in a loop over epochs."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 
@@ -11,6 +11,8 @@ from jaxdl.train.parts import check_parts, with_hyper
 from jaxdl.train.run import Run
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 from jaxdl.train.step import make_objective
+
+Kind = TypeVar("Kind", bound=Run)
 
 
 class Program(NamedTuple):
@@ -125,8 +127,28 @@ def make_program(
         >>> int(carry.epoch), int(carry.health.step)
         (9, -1)
     """
+    return program_of(make_run(net, loss, optimizer, spec, penalty=penalty, thorough=thorough))
+
+
+def program_of(run: Run) -> Program:
+    """Return the pieces of a run."""
+    return Program(run.start, run.advance, run.epoch, run.step, run.check, run.result)
+
+
+def make_run(
+    net: Net,
+    loss: Loss,
+    optimizer: Optimizer,
+    spec: Spec,
+    *,
+    penalty: Penalty | None = None,
+    thorough: bool = False,
+    kind: type[Kind] = Run,  # type: ignore[assignment]
+    **more: Any,
+) -> Kind:
+    """Return the `Run` of these parts, or a kind of its own with `more` fields."""
     check_parts(net, loss, optimizer, penalty)
     held = freeze(net, spec.frozen)
     loss = with_hyper(loss)
-    run = Run(net, loss, optimizer, spec, make_objective(held, loss, spec, penalty), held, thorough)
-    return Program(run.start, run.advance, run.epoch, run.step, run.check, run.result)
+    objective = make_objective(held, loss, spec, penalty)
+    return kind(net, loss, optimizer, spec, objective, held, thorough, **more)

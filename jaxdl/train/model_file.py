@@ -5,18 +5,12 @@ stored in the header and verified on loading.
 """
 
 import dataclasses
-import hashlib
-import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
 from flax import nnx
 
 from jaxdl import _trees, models
@@ -24,9 +18,10 @@ from jaxdl.errors import FormatError, explain
 from jaxdl.net import Net, Tree, functional
 from jaxdl.scaling import Scaling
 from jaxdl.train.predict import predict
+from jaxdl.weights import _format
+from jaxdl.weights._write import write
 
-VERSION = 1
-MAX_BYTES = 16 * 2**30
+WHAT = "model file of jaxdl"
 KINDS = {"MLP": (models.MLPConfig, models.MLP)}
 
 
@@ -70,6 +65,7 @@ def save(path: str | Path, fitted: Any) -> Path:
         >>> fitted = fit(functional(lambda rngs: models.MLP(config, rngs=rngs)),
         ...              (np.eye(2), np.array([0, 1])), loss=losses.softmax_cross_entropy,
         ...              optimizer=optim.sgd(0.1), epochs=1, batch_size=2, progress="off")
+        >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model = load(save(Path(folder) / "model.safetensors", fitted))
         >>> bool((model.predict(np.eye(2)) == fitted.predict(np.eye(2))).all())
@@ -90,11 +86,9 @@ def save(path: str | Path, fitted: Any) -> Path:
     scaling = {} if fitted.scaling is None else dataclasses.asdict(fitted.scaling)
     groups = {"params": fitted.params, "state": fitted.state, "scaling": scaling}
     arrays = {name: np.asarray(leaf) for name, leaf in _trees.named_leaves(groups).items()}
-    header = {"version": VERSION, "kind": kind, "classes": fitted.classes,
+    header = {"kind": kind, "classes": fitted.classes,
               "config": None if kind is None else dataclasses.asdict(config)}  # fmt: skip
-    text = json.dumps(header, sort_keys=True)
-    metadata = {"jaxdl": text, "sha256": _digest(text, arrays)}
-    return _write(Path(path), safetensors.numpy.save(arrays, metadata))
+    return write(Path(path), _format.encode(header, arrays)[0])
 
 
 def load(path: str | Path, *, net: Net | None = None) -> Loaded:
@@ -150,54 +144,19 @@ def _make(kind: str, config: Any) -> Net:
     return functional(make)
 
 
-def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    if path.stat().st_size > MAX_BYTES:
-        raise FormatError(f"load: {path} is larger than {MAX_BYTES} bytes. Fix: pass a model file")
+    header, text, arrays = _format.read(path, what=WHAT)
     try:
-        with safetensors.safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        text, digest = metadata["jaxdl"], metadata["sha256"]
-        header = json.loads(text)
-        version, kind, names = (header[part] for part in ("version", "kind", "classes"))
+        kind, names = (header[part] for part in ("kind", "classes"))
         if not (isinstance(names, list | None) and all(isinstance(name, str) for name in names or ())):
             raise TypeError("its class names are no strings")
         if len(text) > 10_000 + 1_000 * len(arrays):
             raise ValueError("its config is too long for its arrays")
         if not isinstance(kind, str | None):
             raise TypeError("its kind is no string")
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"load: {path} is no model file of jaxdl, or is damaged ({error}). "
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"load: {path} is no {WHAT}, or is damaged ({error}). "
                           "Fix: save the model again") from error  # fmt: skip
-    if version != VERSION:
-        raise FormatError(f"load: {path} is of version {version}; this jaxdl reads {VERSION}. "
-                          "Fix: install the newer jaxdl")  # fmt: skip
-    if _digest(text, arrays) != digest:
-        raise FormatError(f"load: {path} is damaged: its SHA-256 differs from the stored one. "
-                          "Fix: save the model again, or take an older copy")  # fmt: skip
     return header, arrays
 
 

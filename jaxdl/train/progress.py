@@ -4,8 +4,18 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
+from rich.text import Text
 
 from jaxdl import _checks
 from jaxdl.train.history import History
@@ -14,10 +24,48 @@ LOG_WIDTH = 140
 BAR_WIDTH = 16
 OTHER_COLUMNS = 34
 STYLES = ("bar", "lines", "off")
+NOTED_SECONDS = 0.1
+
+
+class Seconds(ProgressColumn):
+    """The seconds since the start, as ``3.2 s``."""
+
+    def render(self, task: Task) -> Text:
+        """Word the seconds."""
+        return Text(f"{task.elapsed or 0.0:.1f} s")
+
+
+class Spinner:
+    """Shows that the compiler is at work, live on a terminal; a log gets one line at the end."""
+
+    def __init__(self, style: str, *, console: Console | None = None) -> None:
+        self.console, self.shown = console or Console(soft_wrap=True), style != "off"
+        self.live = Progress(
+            SpinnerColumn(),
+            TextColumn("compiling"),
+            Seconds(),
+            console=self.console,
+            transient=True,
+            disable=not (self.shown and self.console.is_terminal),
+        )
+
+    def start(self) -> None:
+        """Begin to turn."""
+        self.live.add_task("")
+        self.live.start()
+
+    def stop(self, seconds: float | None = None) -> None:
+        """End, and where there is no terminal say how long it took, unless that is next to nothing."""
+        self.live.stop()
+        if seconds is not None and seconds >= NOTED_SECONDS and self.shown and not self.console.is_terminal:
+            self.console.print(f"compiled in {seconds:.1f} s", highlight=False)
 
 
 class Reporter:
-    """Shows a live bar (``"bar"``), a bar and a line an epoch (``"lines"``), or nothing (``"off"``)."""
+    """Shows a live bar (``"bar"``), a bar and a line an epoch (``"lines"``), or nothing (``"off"``).
+
+    Until `compiled` is called, a spinner turns in the place of the bar.
+    """
 
     def __init__(self, style: str, epochs: int, *, console: Console | None = None) -> None:
         _checks.one_of("fit", "progress", style, STYLES)
@@ -35,10 +83,11 @@ class Reporter:
             disable=style == "off",
             transient=style == "lines",
         )
-        self.task = self.bar.add_task("compiling", total=epochs, status="")
+        self.spinner = Spinner(style, console=screen)
+        self.task = self.bar.add_task("epoch", total=epochs, status="")
 
     def __enter__(self) -> Self:
-        self.bar.start()
+        self.spinner.start()
         return self
 
     def __exit__(
@@ -47,11 +96,23 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.spinner.stop()
         self.bar.stop()
 
     def compiled(self, seconds: float) -> None:
-        """Say that compilation is over."""
-        self.bar.update(self.task, description="epoch", status=f"compiled in {seconds:.1f} s")
+        """Say that compilation is over, and begin with the bar."""
+        self.spinner.stop(seconds)
+        self.bar.start()
+        self.bar.update(self.task, status=f"compiled in {seconds:.1f} s")
+
+    def segment(
+        self, done: int, step: int, steps: int | None, history: History, examples_per_second: float
+    ) -> None:
+        """Show that `done` epochs are over, and `step` steps of the next one."""
+        if step == 0:
+            return self.epoch(done, history, examples_per_second)
+        of = "" if steps is None else f" of {steps}"
+        self.bar.update(self.task, status=f"step {step}{of}  {examples_per_second:,.0f} examples/s")
 
     def epoch(self, done: int, history: History, examples_per_second: float) -> None:
         """Show that `done` epochs are over."""

@@ -40,13 +40,14 @@ class Run:
         initial, key = jax.random.split(_checks.key("train", key))
         params, state = self.net.init(initial)
         hyper = strong(hyper)
-        learner = (params, state, make_rule(self.held, self.optimizer, hyper, self.spec).init(params))
-        params, state, opt_state = learner if self.spec.shard is None else self.spec.shard.learner(learner)
+        opt_state = make_rule(self.held, self.optimizer, hyper, self.spec).init(params)
         history = self._history(params, state, opt_state, data, hyper)
         nothing = Health(jnp.int32(-1), jnp.int32(0))
         carry = Carry(params, state, opt_state, key, order, jnp.int32(0), history, nothing)
         rule = self.spec.early_stopping
-        return carry if rule is None else carry._replace(stopping=stopping.start(rule, self._kept(carry)))
+        if rule is not None:
+            carry = carry._replace(stopping=stopping.start(rule, self._kept(carry)))
+        return self.spec.layout.carry(carry)
 
     def advance(self, carry: Carry, stop: jax.Array | int, data: Arrays, hyper: Hyper) -> Carry:
         """Train up to epoch `stop`, a traced number, or until early stopping ends the run."""
@@ -60,7 +61,7 @@ class Run:
                 lambda carry: self.epoch(carry.epoch, carry, data, hyper),
                 carry,
             )
-        return self.check(carry, data)
+        return self.spec.layout.carry(self.check(carry, data))
 
     def epoch(self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper) -> Carry:
         """Train for one epoch; a run that has stopped is left as it is."""
@@ -86,9 +87,9 @@ class Run:
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Train for step `index` of epoch ``carry.epoch`` alone; return the carry and what was recorded."""
         hyper = strong(hyper)
-        fetch, xs = fetcher(data, self._indices(carry, carry.epoch, data), self.spec.shard)
+        fetch, xs = fetcher(data, self.indices(carry, carry.epoch, data), self.spec.layout)
         item = (index, jax.tree.map(lambda leaf: leaf[index], xs))
-        learner, ys = self._body(carry, carry.epoch, data, hyper, fetch)(_learner(carry), item)
+        learner, ys = self.body(carry, carry.epoch, data, hyper, fetch)(learner_of(carry), item)
         params, state, opt_state = learner
         return carry._replace(params=params, state=state, opt_state=opt_state), ys
 
@@ -97,7 +98,7 @@ class Run:
         steps = steps_per_epoch(examples_of(data), self.spec.batch_size)
         word = health.parameters_word(carry.params)
         last = jnp.where(word == 0, -1, carry.epoch * steps - 1)
-        return carry._replace(health=_first(carry.health, Health(last, word)))
+        return carry._replace(health=first_health(carry.health, Health(last, word)))
 
     def result(self, carry: Carry) -> Result:
         """Return what the run gives, the best parameters where early stopping restores them."""
@@ -116,11 +117,12 @@ class Run:
     def _measured(self, carry: Carry) -> Tree:
         return carry.params if self.spec.average is None else self._kept(carry)[2]  # type: ignore[return-value]
 
-    def _indices(self, carry: Carry, number: jax.Array, data: Arrays) -> jax.Array:
+    def indices(self, carry: Carry, number: jax.Array, data: Arrays) -> jax.Array:
+        """Return which examples each step of an epoch sees, (steps, batch)."""
         return batch_order(carry.order, number, examples=examples_of(data), batch_size=self.spec.batch_size,
                            shuffle=self.spec.shuffle)  # fmt: skip
 
-    def _body(
+    def body(
         self, carry: Carry, number: jax.Array, data: Arrays, hyper: Hyper, fetch: Callable[[Any], Any]
     ) -> Callable[..., Any]:
         """Return the body of the scan: ``(learner, (index, xs)) -> learner, recorded``."""
@@ -140,10 +142,10 @@ class Run:
         self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper
     ) -> tuple[Carry, dict[str, jax.Array]]:
         """Scan over the steps of one epoch; return the carry and what is recorded, by name."""
-        indices = self._indices(carry, number, data)
-        fetch, xs = fetcher(data, indices, self.spec.shard)
+        indices = self.indices(carry, number, data)
+        fetch, xs = fetcher(data, indices, self.spec.layout)
         items = (jnp.arange(len(indices), dtype=jnp.int32), xs)
-        learner, ys = lax.scan(self._body(carry, number, data, hyper, fetch), _learner(carry), items)
+        learner, ys = lax.scan(self.body(carry, number, data, hyper, fetch), learner_of(carry), items)
         outputs = self._abstract_outputs(carry, data, hyper)
         wrong = health.wrong_labels(outputs, data.targets, indices)
         words = health.words(ys.pop("cost"), ys.pop("probe"), wrong)
@@ -151,7 +153,7 @@ class Run:
         found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])
         params, state, opt_state = learner
         carry = carry._replace(params=params, state=state, opt_state=opt_state,
-                               health=_first(carry.health, found))  # fmt: skip
+                               health=first_health(carry.health, found))  # fmt: skip
         recorded = {name: jnp.mean(values, axis=0) for name, values in ys.items()}
         return carry, recorded | {f"step_{name}": values for name, values in ys.items()}
 
@@ -212,10 +214,12 @@ class Run:
         return jax.eval_shape(run, self._abstract_batch(data.inputs))
 
 
-def _learner(carry: Carry) -> tuple[Tree, Tree, Any]:
+def learner_of(carry: Carry) -> tuple[Tree, Tree, Any]:
+    """Return what a step changes."""
     return carry.params, carry.state, carry.opt_state
 
 
-def _first(before: Health, found: Health) -> Health:
+def first_health(before: Health, found: Health) -> Health:
+    """Return what was found first, where anything was."""
     kept = before.step >= 0
     return Health(*(jnp.where(kept, old, new) for old, new in zip(before, found, strict=True)))

@@ -13,6 +13,7 @@ from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
 from jaxdl.optim import Frozen
 from jaxdl.train.order import SHUFFLES
+from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.stopping import EarlyStopping, Stopping
 
 RESERVED = ("loss", "cost", "probe", "step_loss")
@@ -104,7 +105,7 @@ class Spec:
     augment: Augment | None = None
     accumulate: int = 1
     average: float | None = None
-    shard: Any = None
+    shard: Plan | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
@@ -124,6 +125,8 @@ class Spec:
                         expected=f"a divisor of batch_size={self.batch_size}",
                         fix=f"batch_size={-(-self.batch_size // self.accumulate) * self.accumulate}")
             )  # fmt: skip
+        _kind("shard", self.shard, Plan, "train.shard.data_parallel()")
+        self.layout.check(self.batch_size, self.accumulate)
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):
                 raise ValueError(
@@ -131,6 +134,11 @@ class Spec:
                             expected=f"functions by name, none called {RESERVED} or valid_...",
                             fix="metrics={'accuracy': jaxdl.metrics.accuracy}")
                 )  # fmt: skip
+
+    @property
+    def layout(self) -> Plan:
+        """The plan, one that does nothing where there is none."""
+        return ALONE if self.shard is None else self.shard
 
     @property
     def recorded(self) -> str:

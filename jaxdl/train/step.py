@@ -46,8 +46,13 @@ def make_gradient(objective: Callable[..., Any], spec: Spec) -> Callable[..., An
     With ``spec.accumulate`` above 1 a scan goes over that many micro-batches: the memory of one, and the
     gradient of the whole batch.
     """
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    count = spec.accumulate
+    plan, count = spec.layout, spec.accumulate
+
+    def gradient(params: Tree, *rest: Any) -> Any:
+        found, gradients = jax.value_and_grad(objective, has_aux=True)(plan.whole(params), *rest)
+        # Whole first: else the layout of the parameters would spread into the backward pass.
+        return found, plan.params(plan.whole(gradients))
+
     if count == 1:
         return gradient
 
@@ -61,7 +66,8 @@ def make_gradient(objective: Callable[..., Any], spec: Spec) -> Callable[..., An
             state, found = part(carry[0], item)
             return (state, jax.tree.map(jnp.add, carry[1], found)), None
 
-        x, y = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), (x, y))
+        parts = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), (x, y))
+        x, y = plan.batch(parts, axis=1)
         items = (x, y, jnp.arange(count, dtype=jnp.int32))
         like = jax.eval_shape(part, state, jax.tree.map(lambda leaf: leaf[0], items))[1]
         zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
@@ -102,8 +108,7 @@ def make_step(
             ys |= spec.record(Step(params, before, gradients, updates, opt_state, x, y, key, hyper))
         ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
         params, state = held.keep((params, before), (optax.apply_updates(params, updates), state))
-        learner = (params, state, opt_state)
-        return (learner if spec.shard is None else spec.shard.learner(learner)), ys
+        return spec.layout.learner((params, state, opt_state)), ys
 
     return step
 
@@ -130,4 +135,4 @@ def _augmented(augment: Callable[..., Any], key: jax.Array, x: Any) -> Any:
 
 def _described(tree: Any) -> tuple[Any, str]:
     shapes = [f"{jnp.result_type(leaf)} {jnp.shape(leaf)}" for leaf in jax.tree.leaves(tree)]
-    return jax.tree.structure(tree), ", ".join(shapes)
+    return jax.tree.structure(tree), ", ".join(shapes) or "nothing"

@@ -123,6 +123,24 @@ def test_the_noise_that_batches_add_falls_with_their_size(key: jax.Array) -> Non
     np.testing.assert_allclose(evaluated, 1 / np.sqrt(1 + 1e-5), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("running", [True, False])
+def test_few_bits_come_back_as_they_were_and_are_normalised_in_float32(dtype: Any, running: bool) -> None:
+    layer = BatchNorm(2, rngs=nnx.Rngs(0))
+    x = (3 + jnp.linspace(-1, 1, 128).reshape(64, 2)).astype(dtype)
+    y = layer(x, use_running_average=running)
+    whole = BatchNorm(2, rngs=nnx.Rngs(0))
+    wanted = whole(x.astype(jnp.float32), use_running_average=running)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, wanted.astype(dtype))
+    for name in ("mean", "var"):
+        found = getattr(layer, name)[...]
+        assert found.dtype == jnp.float32
+        np.testing.assert_array_equal(found, getattr(whole, name)[...])
+    wide = BatchNorm(2, dtype=jnp.float32, rngs=nnx.Rngs(0))
+    assert wide(x, use_running_average=running).dtype == jnp.float32
+
+
 def test_batch_norm_refuses() -> None:
     rngs = nnx.Rngs(0)
     for momentum in (-0.1, 1.0, float("nan")):

@@ -36,7 +36,7 @@ CROSS_ENTROPY_BAD: tuple[Bad, ...] = (
 
 SAME = jnp.array([1, 0, 1, 0])
 ROWS4 = np.eye(4, dtype=np.float32)[LABELS % 4]
-CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.0])
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.0], np.float32)
 BINARY_BAD: tuple[Bad, ...] = (
     ((jnp.ones(4), jnp.ones((4, 1))), {}, ShapeError, r"targets.reshape\(logits.shape\)"),
     ((INTEGERS, X), {}, DtypeError, "'logits' is of dtype int32"),

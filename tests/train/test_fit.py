@@ -229,7 +229,8 @@ def test_progress_lines_and_bar() -> None:
     with progress.Reporter("lines", 3, console=Console(file=screen, width=100)) as reporter:
         reporter.compiled(1.5)
         reporter.epoch(2, history, 1000.0)
-    assert screen.getvalue().splitlines()[:2] == ["epoch   1  loss 1.0000", "epoch   2  loss 0.5000"]
+    lines = ["compiled in 1.5 s", "epoch   1  loss 1.0000", "epoch   2  loss 0.5000"]
+    assert screen.getvalue().splitlines()[:3] == lines
     silent = io.StringIO()
     with progress.Reporter("off", 3, console=Console(file=silent)) as reporter:
         reporter.epoch(2, history, 1000.0)

@@ -1,6 +1,11 @@
 """`sweep`: each member is the run that `fit` makes; a member that diverges touches no other one."""
 
 import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +23,7 @@ from jaxdl.train.sweeps.members import members
 from jaxdl.train.sweeps.plan import Parts, Plan
 from jaxdl.train.sweeps.strategy import AT_ONCE_BYTES, rule
 
+ROOT = Path(__file__).parents[2]
 RATES = [0.05, 0.1, 0.2, 0.4, 0.8]
 OPTIONS: dict[str, Any] = {
     "loss": LOSS, "optimizer": sgd, "epochs": 4, "batch_size": 8, "valid": (X[50:], Y[50:]),
@@ -257,6 +263,11 @@ def test_rule_of_the_default() -> None:
         ({"memory": 0}, ValueError, "at least 1"),
         ({"memory": 1e9}, DtypeError, "a whole number"),
         ({"valid": None}, ValueError, "with nothing to measure them on"),
+        (
+            {"shard": train.shard.data_parallel(1)},
+            ValueError,
+            "'shard' is a data_parallel; expected a plan for",
+        ),
         ({"progress": "loud"}, ValueError, "'bar', 'lines', 'off'"),
         ({"batch_size": 51}, ValueError, "at most 50, the examples"),
         ({"early_stopping": train.EarlyStopping("valid_f1")}, ValueError, "monitor='valid_f1'"),
@@ -288,6 +299,25 @@ def test_results_are_asked_for_by_name() -> None:
     assert columns["max_valid_accuracy"].max() == found.history["valid_accuracy"].max()
     digits = found.member(-1).history
     np.testing.assert_array_equal(digits["loss"], found.history["loss"][4])
+
+
+def test_members_are_split_over_devices() -> None:
+    paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "tests", "tests/train"))
+    # Unoptimised, it compiles in half the time.
+    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    child = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "tests/train/sweep_devices.py"],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths},
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    found = json.loads(child.stdout)
+    assert found["devices"] == 4
+    for name in ("status", "epochs", "steps"):
+        assert found[name][0] == found[name][1]
+    assert set(found["status"][0]) == {"finished", "stopped", "diverged"}
+    assert found["difference"] < 1e-5
+    assert found["collectives"] == 0
 
 
 @pytest.mark.parametrize("style", ["bar", "lines"])

@@ -11,6 +11,7 @@ import numpy as np
 from jaxdl.errors import explain
 from jaxdl.net import Net
 from jaxdl.train.loop import make_program
+from jaxdl.train.shard import Plan as ShardPlan
 from jaxdl.train.spec import Arrays, Carry, Loss, Optimizer, Penalty, Spec
 from jaxdl.train.sweeps import memory, strategy
 from jaxdl.train.sweeps.members import Members
@@ -86,7 +87,7 @@ class Plan:
     """
 
     def __init__(
-        self, parts: Parts, arrays: Arrays, members: Members, *, shared: bool, shard: Any = None
+        self, parts: Parts, arrays: Arrays, members: Members, *, shared: bool, shard: ShardPlan | None = None
     ) -> None:
         self.parts, self.members, self.form = parts, members, Form(1, shared, shard)
         self.arrays = self.form.place(arrays, None)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.net import Net
 from jaxdl.train.loop import Program, make_program
+from jaxdl.train.shard import Plan as ShardPlan
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 
 PROGRAMS_KEPT = 16
@@ -28,7 +29,7 @@ class Form(NamedTuple):
 
     width: int
     shared: bool
-    shard: Any = None
+    shard: ShardPlan | None = None
 
     @property
     def axes(self) -> Carry:
@@ -39,7 +40,7 @@ class Form(NamedTuple):
     @property
     def devices(self) -> int:
         """Number of devices."""
-        return 1 if self.shard is None else int(self.shard.mesh.size)
+        return 1 if self.shard is None else self.shard.devices
 
     def place(self, tree: Any, axes: Any) -> Any:
         """Lay out arrays on the devices; `axes` has 0 where the members are in front, and None elsewhere."""
@@ -52,19 +53,23 @@ class Form(NamedTuple):
         if self.shard is None:
             return jax.jit(function)
         specs, given = self._specs(axes), self._specs(out)
-        split = jax.shard_map(
-            function, mesh=self.shard.mesh, in_specs=specs, out_specs=given, check_vma=False
-        )
+        split = jax.shard_map(function, mesh=self._mesh, in_specs=specs, out_specs=given, check_vma=False)
         return jax.jit(split, in_shardings=self._shardings(axes), out_shardings=self._shardings(out))
 
+    @property
+    def _mesh(self) -> Mesh:
+        assert self.shard is not None
+        assert self.shard.mesh is not None
+        return self.shard.mesh
+
     def _specs(self, axes: Any) -> Any:
-        (axis,) = self.shard.mesh.axis_names
+        (axis,) = self._mesh.axis_names
         return jax.tree.map(
             lambda leaf: PartitionSpec() if leaf is None else PartitionSpec(axis), axes, is_leaf=_is_none
         )
 
     def _shardings(self, axes: Any) -> Any:
-        return jax.tree.map(lambda spec: NamedSharding(self.shard.mesh, spec), self._specs(axes))
+        return jax.tree.map(lambda spec: NamedSharding(self._mesh, spec), self._specs(axes))
 
 
 def _is_none(leaf: Any) -> bool:
@@ -156,15 +161,15 @@ class Runner:
         result = jax.vmap(program.result, in_axes=(form.axes,))
         chooses = spec.early_stopping is not None or spec.average is not None
         self.result: Callable[[Carry], Result] = jax.jit(result) if chooses else program.result
-        self._ready: dict[Any, Any] = {}
+        self.ready: dict[Any, Any] = {}
 
     def compiled(self, *arguments: Any) -> Any:
         """Return the chunk compiled for arguments of these shapes, abstract or not."""
         leaves, structure = jax.tree.flatten(arguments)
         shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if shapes not in self._ready:
-            self._ready[shapes] = self.chunk.lower(*arguments).compile()
-        return self._ready[shapes]
+        if shapes not in self.ready:
+            self.ready[shapes] = self.chunk.lower(*arguments).compile()
+        return self.ready[shapes]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)

@@ -43,6 +43,7 @@ class Sweep:
         reduction: of the losses, as trained.
         average: the averaged parameters, where ``average=`` asked for them, else None.
         stopping: where early stopping ended, or None.
+        example: shape and dtype of one example of the inputs.
     """
 
     net: Net
@@ -62,6 +63,7 @@ class Sweep:
     reduction: str = "mean"
     average: Tree | None = None
     stopping: Stopping | None = None
+    example: jax.ShapeDtypeStruct | None = None
 
     @property
     def hyper(self) -> dict[str, np.ndarray]:
@@ -101,7 +103,8 @@ class Sweep:
         hyper = {name: jnp.asarray(values[index]) for name, values in self.hyper.items()}
         stopped = EARLY if self.status[index] == STOPPED else None
         return Fitted(self.net, params, state, opt_state, history, self.timing, hyper, self.scaling,
-                      self.classes, self.reduction, average, stopping, stopped)  # fmt: skip
+                      self.classes, self.reduction, average, stopping, stopped,
+                      self.example)  # fmt: skip
 
     def final(self, name: str) -> np.ndarray:
         """Return the value of a curve that belongs to the parameters of each member, (members,).

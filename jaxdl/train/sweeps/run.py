@@ -17,7 +17,8 @@ from jaxdl.net import Net
 from jaxdl.train import door
 from jaxdl.train.fitted import Timing
 from jaxdl.train.parts import check_parts
-from jaxdl.train.spec import Loss, Metric, Optimizer, Penalty, Spec
+from jaxdl.train.shard import Plan as ShardPlan
+from jaxdl.train.spec import Loss, Metric, Optimizer, Penalty
 from jaxdl.train.sweeps import memory as memories
 from jaxdl.train.sweeps.members import check_ranges, members
 from jaxdl.train.sweeps.plan import Parts, Plan
@@ -49,7 +50,7 @@ def sweep(
     penalty: Penalty | None = None,
     scaling: Any = None,
     compact: bool = False,
-    shard: Any = None,
+    shard: ShardPlan | None = None,
     memory: int | None = None,
     progress: str = "bar",
     **options: Any,
@@ -114,13 +115,8 @@ def sweep(
     """
     check_parts(net, loss, optimizer, penalty)
     _checks.one_of("sweep", "batches", batches, BATCHES)
-    spec = Spec(epochs, batch_size, metrics=tuple((metrics or {}).items()), **options)
-    if metrics and valid is None and not spec.train_metrics:
-        raise ValueError(
-            explain("sweep", "metrics", got=f"{sorted(metrics)} with nothing to measure them on",
-                    expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
-        )  # fmt: skip
-    if shard is not None and getattr(shard, "kind", None) != "members":
+    spec = door.spec(epochs, batch_size, metrics, valid, options)
+    if shard is not None and (not isinstance(shard, ShardPlan) or shard.kind != "members"):
         raise ValueError(
             explain("sweep", "shard", got=f"a {getattr(shard, 'kind', type(shard).__name__)}",
                     expected="a plan for members, or None", fix="shard=train.shard.members()")
@@ -177,10 +173,11 @@ def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, 
         status[member], epochs[member] = DIVERGED, error.epoch
         for values in history.values():
             values[member, error.epoch :] = np.nan
+    example = jax.ShapeDtypeStruct(plan.arrays.inputs.shape[1:], plan.arrays.inputs.dtype)
     seen = epochs.sum() * session.steps * spec.batch_size
     timing = Timing(compile_s + session.compile_s, session.run_s, float(seen) / session.run_s)
     return Sweep(
         plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()),
         epochs, errors, timing, plan.strategy, plan.form.width, plan.arrays.scaling, classes, spec.recorded,
-        end.average, end.stopping,
+        end.average, end.stopping, example,
     )  # fmt: skip

@@ -1,0 +1,238 @@
+"""A trained forward function as one file, to be called without the code that made it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.data._convert import to_single
+from jaxdl.data._validate import as_numbers
+from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
+from jaxdl.net import require
+from jaxdl.train import door
+from jaxdl.weights import _format, tree_file
+from jaxdl.weights._write import write
+
+WHAT = "exported program of jaxdl"
+SYMBOLIC = "symbolic"
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A forward function with its weights, scaling included; call it with raw inputs.
+
+    Attributes:
+        program: the `jax.export.Exported`: a function of (arrays, inputs), StableHLO inside.
+        arrays: its first argument by name: ``params/...``, ``state/...``, ``scaling/...``, ``hyper/...``.
+        example: shape and dtype of one example.
+        batch: ``"symbolic"``, or the number of examples that a call takes.
+        classes: class names, or None.
+    """
+
+    program: jax.export.Exported
+    arrays: dict[str, np.ndarray]
+    example: jax.ShapeDtypeStruct
+    batch: str | int = SYMBOLIC
+    classes: tuple[str, ...] | None = None
+
+    def __call__(self, inputs: Any) -> np.ndarray:
+        """Return the outputs (examples, ...) for inputs (examples, ...); each new number of them compiles."""
+        array = to_single("Exported", "inputs", as_numbers("Exported", "inputs", inputs))
+        wanted = self.example.shape
+        rows = "examples" if self.batch == SYMBOLIC else self.batch
+        fits = array.shape[1:] == wanted and len(array) > 0 and self.batch in (SYMBOLIC, len(array))
+        if array.ndim < 1 or not fits:
+            raise ShapeError(
+                explain("Exported", "inputs", got=f"of shape {array.shape}",
+                        expected=f"({', '.join(map(str, (rows, *wanted)))})",
+                        fix="pass as many examples of the shape that was exported")
+            )  # fmt: skip
+        if array.dtype != self.example.dtype:
+            raise DtypeError(
+                explain("Exported", "inputs", got=f"of dtype {array.dtype}", expected=str(self.example.dtype),
+                        fix=f"inputs.astype('{self.example.dtype}')")
+            )  # fmt: skip
+        return np.asarray(self._run(self._held, array))
+
+    @cached_property
+    def _run(self) -> Callable[..., jax.Array]:
+        return jax.jit(self.program.call)
+
+    @cached_property
+    def _held(self) -> list[jax.Array]:
+        return [jnp.asarray(array) for array in self.arrays.values()]
+
+
+def export(
+    fitted: Any,
+    path: str | Path | None = None,
+    *,
+    inputs: Any = None,
+    batch: str | int = SYMBOLIC,
+    platforms: Sequence[str] | None = None,
+) -> Exported:
+    """Turn the forward function of a trained network, in evaluation mode, into a program without Python.
+
+    The scaling and the hyperparameters of the run are part of it. The weights are its arguments, and stand
+    beside the program in the file, where `jaxdl.weights.load` reads them: so the compiler need not fold them,
+    and the program is small. `load_exported` calls it without the network's code; jax promises to
+    read a program for at least six months after the release that wrote it.
+
+    Args:
+        fitted: what `fit` or `load` returned.
+        path: where to write it, with a SHA-256 over all of it; None writes nothing.
+        inputs: an array or a `jax.ShapeDtypeStruct` (examples, ...) of the shape and dtype that a call will
+            have; None: as in training, which a model that `load` returned does not know.
+        batch: ``"symbolic"``, one program for any number of examples, or a number.
+        platforms: for which of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; None: the one of this process.
+
+    Returns:
+        The `Exported`, to be called with inputs (examples, ...); it equals ``fitted.predict(inputs)``.
+
+    Raises:
+        TypeError: not a trained model.
+        ValueError: shape and dtype of the inputs are not known; a batch that is neither; an unknown
+            platform; a network that asks for the number of examples, where that is a symbol.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from jaxdl import losses, net, optim
+        >>> from jaxdl.train import fit
+        >>> line = net.from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
+        >>> x = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
+        >>> fitted = fit(line, (x, 3 * x), loss=losses.squared_error, optimizer=optim.sgd(0.5),
+        ...              epochs=20, batch_size=4, progress="off")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     exported = export(fitted, Path(folder) / "line.jaxdl", inputs=x)
+        ...     again = load_exported(Path(folder) / "line.jaxdl")
+        >>> bool((again(x[:3]) == fitted.predict(x[:3])).all())
+        True
+    """
+    if not all(hasattr(fitted, part) for part in ("net", "params", "state", "scaling", "classes")):
+        raise TypeError(
+            explain("export", "fitted", got=f"a {type(fitted).__name__}",
+                    expected="what train.fit or train.load returned", fix="export the whole Fitted")
+        )  # fmt: skip
+    require("export", fitted.net)
+    for platform in platforms or ():  # jax takes any name, and fails when the program is called
+        _checks.one_of("export", "platforms", platform, PLATFORMS)
+    example = _example(fitted, inputs)
+    parts = {"params": fitted.params, "state": fitted.state, "scaling": fitted.scaling,
+             "hyper": door.hyper(getattr(fitted, "hyper", None))}  # fmt: skip
+    arrays = tree_file.named_arrays("export", jax.tree.map(jnp.asarray, parts))
+    program = _program(fitted.net, parts, arrays, example, batch, platforms)
+    found = Exported(program, arrays, example, batch, fitted.classes)
+    if path is not None:
+        _save(Path(path), found)
+    return found
+
+
+def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
+    """Read a program that `export` wrote, verified by its SHA-256.
+
+    It is a program: run those alone whose source you trust, or whose digest you know.
+
+    Args:
+        path: the file.
+        digest: the SHA-256 that it must have, where you know it from elsewhere.
+
+    Returns:
+        The `Exported`, to be called with inputs (examples, ...).
+
+    Raises:
+        FormatError: damaged, of a newer version, another file, or of a jax that this one cannot read.
+        OSError: the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from jaxdl import net
+        >>> from jaxdl.train import Loaded
+        >>> double = net.from_pair(lambda key: {"w": jnp.float32(2)}, lambda params, x: x * params["w"])
+        >>> model = Loaded(double, {"w": np.float32(2)}, {}, None, None, None)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = export(model, f"{folder}/double.jaxdl", inputs=np.ones((1, 1), np.float32))
+        ...     found = load_exported(f"{folder}/double.jaxdl")
+        >>> found(np.float32([[1], [3]])).tolist()
+        [[2.0], [6.0]]
+    """
+    path = Path(path)
+    header, _, arrays = _format.read(path, what=WHAT, expected=digest)
+    try:
+        if header["kind"] != "exported":
+            raise KeyError("kind")
+        program = jax.export.deserialize(bytearray(arrays["program"].tobytes()))
+        example = jax.ShapeDtypeStruct(tuple(header["shape"]), header["dtype"])
+        held = {name: arrays[name] for name in header["arrays"]}
+        classes = None if header["classes"] is None else tuple(header["classes"])
+        return Exported(program, held, example, header["batch"], classes)
+    except ImportError:
+        raise
+    except Exception as error:  # jax raises what its parsers raise
+        raise FormatError(f"load_exported: {path} is no {WHAT}, or jax {jax.__version__} cannot read it "
+                          f"({error}). Fix: export the model again") from error  # fmt: skip
+
+
+def _example(fitted: Any, inputs: Any) -> jax.ShapeDtypeStruct:
+    known: jax.ShapeDtypeStruct | None = getattr(fitted, "example", None)
+    if inputs is None:
+        if known is not None:
+            return known
+        raise ValueError(
+            explain("export", "inputs", got="None", expected="inputs, as it does not know their shape",
+                    fix="inputs=jax.ShapeDtypeStruct((1, features), 'float32')")
+        )  # fmt: skip
+    shape, dtype = np.shape(inputs), getattr(inputs, "dtype", np.asarray(inputs).dtype)
+    if len(shape) < 1:
+        raise ShapeError(explain("export", "inputs", got=f"of shape {shape}", expected="(examples, ...)",
+                                 fix="pass inputs[None]"))  # fmt: skip
+    return jax.ShapeDtypeStruct(shape[1:], jax.dtypes.canonicalize_dtype(dtype))
+
+
+def _program(
+    net: Any, parts: Any, arrays: dict[str, np.ndarray], example: Any, batch: Any, platforms: Any
+) -> jax.export.Exported:
+    structure = jax.tree.structure(parts)
+
+    def forward(leaves: list[jax.Array], x: jax.Array) -> Any:
+        held = jax.tree.unflatten(structure, leaves)
+        scaled = x if held["scaling"] is None else held["scaling"](x)
+        outputs = net.apply(held["params"], held["state"], scaled, train=False, hyper=held["hyper"])[0]
+        if getattr(outputs, "shape", ())[:1] != x.shape[:1]:
+            raise ShapeError(
+                explain("export", "fitted", got=f"of outputs {jax.tree.map(jnp.shape, outputs)}",
+                        expected=f"one array ({x.shape[0]}, ...)", fix="return one output an example")
+            )  # fmt: skip
+        return outputs
+
+    if batch != SYMBOLIC:
+        size: Any = _checks.positive_integer("export", "batch", batch)
+    else:
+        (size,) = jax.export.symbolic_shape("batch", constraints=("batch >= 1",))
+    shaped = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays.values()]
+    x = jax.ShapeDtypeStruct((size, *example.shape), example.dtype)
+    try:
+        return jax.export.export(jax.jit(forward), platforms=platforms)(shaped, x)
+    except jax.errors.InconclusiveDimensionOperation as error:
+        raise ValueError(
+            explain("export", "batch", got="'symbolic'", fix="batch=32, and pass 32 examples a call",
+                    expected="a number, as this network decides by the number of examples")
+        ) from error  # fmt: skip
+
+
+def _save(path: Path, exported: Exported) -> None:
+    program = np.frombuffer(exported.program.serialize(), np.uint8)
+    header = {
+        "kind": "exported", "shape": exported.example.shape, "dtype": str(exported.example.dtype),
+        "batch": exported.batch, "classes": exported.classes, "arrays": list(exported.arrays),
+        "jax": jax.__version__,
+    }  # fmt: skip
+    write(path, _format.encode(header, {**exported.arrays, "program": program})[0])

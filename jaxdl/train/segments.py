@@ -1,0 +1,159 @@
+"""The compiled pieces of a streamed run: a segment of steps, and what follows an epoch."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxdl.net import Net, Tree
+from jaxdl.train import health
+from jaxdl.train.loop import make_run
+from jaxdl.train.parts import strong
+from jaxdl.train.run import Run, first_health, learner_of
+from jaxdl.train.runner import PROGRAMS_KEPT
+from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Optimizer, Penalty, Spec
+
+Place = tuple[jax.Array, jax.Array, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamedRun(Run):
+    """A `Run` whose batches come in segments.
+
+    The steps are those of `Run`. What they record is averaged step by step into the row of the epoch, so that
+    no division into segments changes a bit.
+
+    Attributes:
+        length: steps of an epoch, for what is recorded by step; None where it is not known.
+    """
+
+    length: int | None = None
+
+    def segment(
+        self, carry: Carry, place: Place, inputs: Any, targets: Any, data: Arrays, hyper: Hyper
+    ) -> Carry:
+        """Train on the first batches of a segment.
+
+        Args:
+            carry: the state; its epoch is that of the segment.
+            place: the number of the first step in its epoch and in the run, and the number of steps; traced.
+            inputs: (capacity, batch, ...).
+            targets: (capacity, batch, ...).
+            data: scaling, and what is validated.
+            hyper: hyperparameters.
+
+        Returns:
+            The state after these steps; the epoch is not over.
+        """
+        first, number, count = place
+        fetch = (lambda batch: batch) if self.spec.shard is None else self.spec.shard.batch
+        body = self.body(carry, carry.epoch, data, strong(hyper), fetch)
+        kept = {name: values[carry.epoch] for name, values in carry.history.items()}
+
+        def step(i: jax.Array, held: Any) -> Any:
+            learner, kept, found = held
+            x, y = (lax.dynamic_index_in_dim(leaf, i, keepdims=False) for leaf in (inputs, targets))
+            learner, ys = body(learner, (first + i, (x, y)))
+            word = health.words(ys.pop("cost"), ys.pop("probe"), jnp.bool_(False))
+            here = Health(jnp.where(word == 0, -1, number + i), word)
+            return learner, _recorded(kept, ys, first + i), first_health(found, here)
+
+        start = (learner_of(carry), kept, carry.health)
+        (params, state, opt_state), kept, found = lax.fori_loop(0, count, step, start)
+        history = {name: carry.history[name].at[carry.epoch].set(row) for name, row in kept.items()}
+        word = health.parameters_word(params)
+        last = Health(jnp.where(word == 0, -1, number + count - 1), word)
+        return carry._replace(params=params, state=state, opt_state=opt_state, history=history,
+                              health=first_health(found, last))  # fmt: skip
+
+    def finish(self, carry: Carry, data: Arrays, hyper: Hyper) -> Carry:
+        """Validate, decide on early stopping and count the epoch."""
+        return self.epoch(carry.epoch, carry, data, hyper)
+
+    def _steps(
+        self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper
+    ) -> tuple[Carry, dict[str, jax.Array]]:
+        return carry, {name: values[number] for name, values in carry.history.items()}
+
+    def _history(
+        self, params: Tree, state: Tree, opt_state: Any, data: Arrays, hyper: Hyper
+    ) -> dict[str, jax.Array]:
+        history = super()._history(params, state, opt_state, data, hyper)
+        by_step = self._by_step(history)
+        return {
+            name: jnp.full((self.spec.epochs, self.length, *values.shape[2:]), jnp.nan, jnp.float32)
+            if name in by_step
+            else values
+            for name, values in history.items()
+        }
+
+    def _by_step(self, history: dict[str, jax.Array]) -> set[str]:
+        """Return the names that `Run` would give a value a step."""
+        names = {"step_loss"} if self.spec.step_losses else set()
+        return names | (
+            {f"step_{name}" for name in history} & set(history) if self.spec.step_records else set()
+        )
+
+
+def _recorded(kept: dict[str, jax.Array], ys: dict[str, jax.Array], index: jax.Array) -> dict[str, jax.Array]:
+    """Add a step to the means over the steps of an epoch before `index`, and to the values by step."""
+    after = dict(kept)
+    for name, value in ys.items():
+        if name in kept:
+            before = jnp.where(index == 0, 0, kept[name])
+            after[name] = before + (value - before) / (index + 1)
+        if f"step_{name}" in kept:
+            after[f"step_{name}"] = kept[f"step_{name}"].at[index].set(value)
+    return after
+
+
+class SegmentRunner:
+    """The programs of a streamed run, compiled once for each set of shapes."""
+
+    def __init__(self, plain: StreamedRun, thorough: StreamedRun) -> None:
+        self.plain, self.thorough = plain, thorough
+        self.start = jax.jit(plain.start)
+        self.replay = jax.jit(thorough.segment)
+        self.ready: dict[Any, tuple[Callable[..., Carry], Callable[..., Carry]]] = {}
+
+    def compiled(
+        self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper
+    ) -> tuple[Callable[..., Carry], Callable[..., Carry]]:
+        """Return `segment` and `finish` compiled for these shapes; `segment` is (inputs, targets)."""
+        leaves, structure = jax.tree.flatten((carry, segment, data, hyper))
+        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
+        if shapes not in self.ready:
+            place = place_of(0, 0, 0)
+            programs = (
+                jax.jit(self.plain.segment).lower(carry, place, *segment, data, hyper),
+                jax.jit(self.plain.finish).lower(carry, data, hyper),
+            )
+            self.ready[shapes] = (programs[0].compile(), programs[1].compile())
+        return self.ready[shapes]
+
+    def digest(self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper) -> str:
+        """Return the SHA-256 of `segment` as it is handed to the compiler."""
+        text = jax.jit(self.plain.segment).lower(carry, place_of(0, 0, 0), *segment, data, hyper).as_text()
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def place_of(first: int, number: int, count: int) -> Place:
+    """Return what `StreamedRun.segment` takes as the place of its steps."""
+    return jnp.int32(first), jnp.int32(number), jnp.int32(count)
+
+
+@functools.lru_cache(maxsize=PROGRAMS_KEPT)
+def segment_runner_of(
+    net: Net, loss: Loss, optimizer: Optimizer, spec: Spec, penalty: Penalty | None, length: int | None
+) -> SegmentRunner:
+    """Return the programs of these parts, the same ones as long as the parts are the same objects."""
+    plain, thorough = (
+        make_run(net, loss, optimizer, spec, penalty=penalty, thorough=t, kind=StreamedRun, length=length)
+        for t in (False, True)
+    )
+    return SegmentRunner(plain, thorough)
