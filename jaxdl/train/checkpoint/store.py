@@ -83,9 +83,9 @@ class Store:
         # Asking for the number of processes alone would start a device.
         if jax.distributed.is_initialized() and jax.process_count() > 1:
             raise ValueError(
-                explain("fit", "checkpoint", got=f"a folder for {jax.process_count()} processes",
+                explain("Store", "folder", got=f"for {jax.process_count()} processes",
                         expected="one process, on as many devices as it has",
-                        fix="leave checkpoint out, and save the gathered model at the end by train.save")
+                        fix="save what was trained in the first process, by train.save")
             )  # fmt: skip
         self._lock = Lock(self.folder)
         self._held = False
