@@ -158,7 +158,7 @@ class Plan:
                 )  # fmt: skip
         return jax.device_put(tree, self._sharding(PartitionSpec(AXIS)))
 
-    def same(self, tree: Any) -> None:
+    def same(self, tree: Any, argument: str = "data") -> None:
         """Raise `ValueError` unless every process holds these same values; all processes call it together."""
         if self.mesh is None or jax.process_count() == 1:
             return
@@ -173,7 +173,7 @@ class Plan:
             owners = [device.process_index for device in self.mesh.devices.flat]
             other = sorted({owner for owner, row in zip(owners, found) if (row != found[0]).any()})
             raise ValueError(
-                explain("fit", "data", got=f"other in process {other} than in process {owners[0]}",
+                explain("fit", argument, got=f"other in process {other} than in process {owners[0]}",
                         expected="the same examples, hyperparameters and seed in every process",
                         fix="read the same files in the same order everywhere; each device takes its part")
             )  # fmt: skip

@@ -55,6 +55,7 @@ class Trainer:
             "stopped": [stopped.stopped, stopped.history.epochs],
             "seeds": self.message(seed=index),
             "rates": self.message(hyper={"learning_rate": 0.1 + 0.1 * index}),
+            "examples": self.message(data=(x[index : 50 + index], y[index : 50 + index])),
             "checkpoint": self.message(checkpoint="runs/never"),
             "stream": self.message(data=train.Stream([(x[:10], y[:10])]), batch_size=None),
             "diverged": self.message(hyper={"learning_rate": 1e30}),

@@ -97,8 +97,9 @@ def test_one_process_that_stops_stops_all(found: list[dict[str, Any]]) -> None:
 def test_processes_that_differ_are_told(found: list[dict[str, Any]]) -> None:
     for process in found:
         for name in ("seeds", "rates"):
-            assert "other in process [1] than in process 0" in process[name]
+            assert "seed, epochs or batch_size' is other in process [1] than in process 0" in process[name]
             assert "the same examples, hyperparameters and seed" in process[name]
+        assert "argument 'data' is other in process [1]" in process["examples"]
 
 
 def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> None:
