@@ -39,6 +39,7 @@ class Problem:
     batch: int
     learning_rate: float
     loss: str
+    sizes: tuple[int, ...] = SIZES
 
     @property
     def steps(self) -> int:
@@ -109,7 +110,7 @@ class Ours:
 
     def _program(self, problem: Problem, spec: Spec) -> tuple[Callable[..., Carry], Callable[..., Carry]]:
         output = "sigmoid" if problem.loss == "squared" else "identity"
-        config = MLPConfig(sizes=SIZES, activation="sigmoid", output=output)
+        config = MLPConfig(sizes=problem.sizes, activation="sigmoid", output=output)
         network = net.functional(lambda rngs: MLP(config, rngs=rngs))
         loss = _squared if problem.loss == "squared" else losses.softmax_cross_entropy
         program = make_program(network, loss, lambda hyper: optim.sgd(hyper["learning_rate"]), spec)
@@ -145,9 +146,9 @@ def _squared(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return losses.squared_error(outputs, jax.nn.one_hot(labels, 10), outputs="sum")
 
 
-def flop(batch: int) -> float:
+def flop(batch: int, sizes: tuple[int, ...] = SIZES) -> float:
     """Arithmetic of a step: forward, and the gradients of weights and of all inputs but x."""
-    first, *rest = (rows * columns for rows, columns in pairwise(SIZES))
+    first, *rest = (rows * columns for rows, columns in pairwise(sizes))
     return 2 * batch * (2 * first + 3 * sum(rest))
 
 

@@ -88,6 +88,10 @@ class LogError(OSError):
     fitted: Any = None
 
 
+class DivergenceWarning(UserWarning):
+    """Some members of a sweep left the finite numbers; the others are as they would be without them."""
+
+
 class GradientError(ArithmeticError):
     """A gradient does not agree with the difference quotients of its function.
 

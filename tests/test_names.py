@@ -33,8 +33,8 @@ NAMES = {
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     # Whole runs, data sets, modules and pictures are tested beside their code.
-    "train": "make_train fit evaluate predict rate_range make_rate_range exact_statistics save load "
-    "compilation_cache compile export load_exported",
+    "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
+    "compilation_cache compile export load_exported prefetch Stream",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",

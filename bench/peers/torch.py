@@ -8,7 +8,7 @@ from torch.nn import Linear, ModuleList
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot
 
 from bench import logistic as logistic_workload
-from bench.mlp import SIZES, Problem
+from bench.mlp import Problem
 
 
 class MLP:
@@ -20,8 +20,8 @@ class MLP:
         self._images = torch.from_numpy(problem.inputs).to(self._device, torch.float32) / 255
         labels = torch.from_numpy(problem.labels).to(self._device).long()
         squared = problem.loss == "squared"
-        self._targets = one_hot(labels, SIZES[-1]).to(torch.float32) if squared else labels
-        self._layers = ModuleList(Linear(*pair) for pair in pairwise(SIZES)).to(self._device)
+        self._targets = one_hot(labels, problem.sizes[-1]).to(torch.float32) if squared else labels
+        self._layers = ModuleList(Linear(*pair) for pair in pairwise(problem.sizes)).to(self._device)
         # Fused: one call updates all parameters, on the CPU too.
         self._optimizer = torch.optim.SGD(self._layers.parameters(), lr=problem.learning_rate, fused=True)
 

@@ -25,3 +25,5 @@ from .slopes import descent as descent
 from .slopes import times as times
 from .spread import spread as spread
 from .surfaces import cost_surfaces as cost_surfaces
+from .sweep import heat_map as heat_map
+from .sweep import parallel_curves as parallel_curves

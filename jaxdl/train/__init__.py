@@ -39,3 +39,8 @@ from .statistics import exact_statistics as exact_statistics
 from .stopping import EarlyStopping as EarlyStopping
 from .stopping import Stopping as Stopping
 from .stream import Stream as Stream
+from .sweeps import Points as Points
+from .sweeps import Sweep as Sweep
+from .sweeps import Table as Table
+from .sweeps import points as points
+from .sweeps import sweep as sweep

@@ -67,8 +67,8 @@ class StreamedRun(Run):
         history = {name: carry.history[name].at[carry.epoch].set(row) for name, row in kept.items()}
         word = health.parameters_word(params)
         last = Health(jnp.where(word == 0, -1, number + count - 1), word)
-        carry = carry._replace(params=params, state=state, opt_state=opt_state, history=history,
-                               health=first_health(found, last))  # fmt: skip
+        found = first_health(found, last)
+        carry = carry._replace(params=params, state=state, opt_state=opt_state, history=history, health=found)
         return self.spec.layout.carry(carry)
 
     def finish(self, carry: Carry, data: Arrays, hyper: Hyper) -> Carry:

@@ -17,6 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
+from jaxdl.train.prefetching import here
 
 KINDS = ("data_parallel", "fsdp", "members", "alone")
 SPLIT_BATCHES = ("data_parallel", "fsdp")
@@ -121,10 +122,6 @@ class Plan:
         self.same(host)
         return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), host)
 
-    def segments(self, device: Any) -> Any:
-        """Return where batches (steps, batch, ...) of a stream are put: `device` where there is no plan."""
-        return device if self.mesh is None else self._sharding(PartitionSpec(None, AXIS))
-
     def place_carry(self, carry: Any) -> Any:
         """Lay out a `Carry` that was read from a file, or left by another number of devices."""
 
@@ -141,6 +138,12 @@ class Plan:
             spec = self.spec if name in SPLIT_PARTS else lambda shape: PartitionSpec()
             parts[name] = jax.tree.map(lambda leaf, spec=spec: put(leaf, spec(jnp.shape(leaf))), part)
         return carry._replace(**parts)
+
+    def batches(self) -> Any:
+        """Return where stacked batches (steps, batch, ...) of the host are put, each split over devices."""
+        if self.mesh is None:
+            return here()
+        return self._sharding(PartitionSpec(None, AXIS))
 
     def place_members(self, tree: Any) -> Any:
         """Split arrays (members, ...) over the devices; keys are taken too.
