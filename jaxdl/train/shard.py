@@ -272,13 +272,18 @@ def members(n: int | None = None) -> Plan:
         The `Plan`; `Plan.place_members` lays out what differs by member, `Plan.place` what they share.
 
     Raises:
-        ValueError: more devices than there are, or fewer than all with several processes.
+        ValueError: more devices than there are, or several processes.
 
     Example:
         >>> rates = members(1).place_members({"learning_rate": jnp.array([0.1, 0.2])})
         >>> len(rates["learning_rate"].addressable_shards)
         1
     """
+    if jax.process_count() > 1:
+        raise ValueError(
+            explain("members", "n", got=f"{n} in one of {jax.process_count()} processes",
+                    expected="one process", fix="start them apart, each with points of its own")
+        )  # fmt: skip
     return Plan("members", _mesh("members", n))
 
 

@@ -119,3 +119,5 @@ def test_what_takes_one_process_is_refused(found: list[dict[str, Any]]) -> None:
     for process in found:
         assert "expected None with several processes" in process["checkpoint"]
         assert "a Stream in one of 2 processes" in process["stream"]
+        assert "start them apart, each with points of its own" in process["members"]
+        assert "as 2 processes share 2 devices" in process["fewer"]
