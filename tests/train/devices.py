@@ -46,8 +46,7 @@ def fit(plan: shard.Plan | None) -> tuple[train.Fitted, str, list[int]]:
     fitted = train.fit(NET, (X[:192], Y[:192]), valid=(X[192:], Y[192:]), loss=LOSS, optimizer=adam,
                        epochs=EPOCHS, batch_size=BATCH, hyper=HYPER, progress="off", callbacks=[note],
                        shard=plan)  # fmt: skip
-    # The start and the chunk, and nothing besides.
-    _, advance = runner_of(NET, LOSS, adam, train.Spec(EPOCHS, BATCH, shard=plan), None).ready.values()
+    (advance,) = runner_of(NET, LOSS, adam, train.Spec(EPOCHS, BATCH, shard=plan), None).ready.values()
     return fitted, advance.as_text(), stops
 
 
