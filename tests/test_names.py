@@ -37,6 +37,7 @@ NAMES = {
     "compilation_cache compile export load_exported prefetch Stream",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
+    "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
@@ -44,7 +45,7 @@ NAMES = {
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range",
 }
-WITHOUT_ROWS = ("train", "train.log", "weights", "data", "layers", "models", "plot")
+WITHOUT_ROWS = ("train", "train.log", "train.shard", "weights", "data", "layers", "models", "plot")
 
 
 @pytest.mark.parametrize("module", NAMES)

@@ -129,7 +129,7 @@ def fit(
                           hyper=hyper, valid=valid, metrics=metrics, penalty=penalty, scaling=scaling,
                           seed=seed, host=host, options=options)  # fmt: skip
     spec = door.spec(epochs, batch_size, metrics, valid, options)
-    spec.layout.same((hyper, seed))
+    spec.layout.same((hyper, seed, epochs, batch_size), "hyper, seed, epochs or batch_size")
     arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)

@@ -161,7 +161,7 @@ class Plan:
                 )  # fmt: skip
         return jax.device_put(tree, self._sharding(PartitionSpec(AXIS)))
 
-    def same(self, tree: Any) -> None:
+    def same(self, tree: Any, argument: str = "data") -> None:
         """Raise `ValueError` unless every process holds these same values; all processes call it together."""
         if self.mesh is None or jax.process_count() == 1:
             return
@@ -176,7 +176,7 @@ class Plan:
             owners = [device.process_index for device in self.mesh.devices.flat]
             other = sorted({owner for owner, row in zip(owners, found) if (row != found[0]).any()})
             raise ValueError(
-                explain("fit", "data", got=f"other in process {other} than in process {owners[0]}",
+                explain("fit", argument, got=f"other in process {other} than in process {owners[0]}",
                         expected="the same examples, hyperparameters and seed in every process",
                         fix="read the same files in the same order everywhere; each device takes its part")
             )  # fmt: skip
@@ -272,13 +272,18 @@ def members(n: int | None = None) -> Plan:
         The `Plan`; `Plan.place_members` lays out what differs by member, `Plan.place` what they share.
 
     Raises:
-        ValueError: more devices than there are, or fewer than all with several processes.
+        ValueError: more devices than there are, or several processes.
 
     Example:
         >>> rates = members(1).place_members({"learning_rate": jnp.array([0.1, 0.2])})
         >>> len(rates["learning_rate"].addressable_shards)
         1
     """
+    if jax.process_count() > 1:
+        raise ValueError(
+            explain("members", "n", got=f"{n} in one of {jax.process_count()} processes",
+                    expected="one process", fix="start them apart, each with points of its own")
+        )  # fmt: skip
     return Plan("members", _mesh("members", n))
 
 

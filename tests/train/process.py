@@ -5,6 +5,7 @@ Run as ``process.py COORDINATOR PROCESSES INDEX``.
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +14,14 @@ import numpy as np
 from jaxdl import train
 from jaxdl.errors import DivergenceError
 from jaxdl.train import shard
+
+
+def refused(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except (ValueError, DivergenceError) as error:
+        return str(error)
+    return "no error"
 
 
 class Trainer:
@@ -32,11 +41,7 @@ class Trainer:
         return train.fit(common.NET, data, **{**given, **options})
 
     def message(self, **options: Any) -> str:
-        try:
-            self.fit(**options)
-        except (ValueError, DivergenceError) as error:
-            return str(error)
-        return "no error"
+        return refused(lambda: self.fit(**options))
 
     def found(self, count: int, index: int) -> dict[str, Any]:
         x, y = self.common.X, self.common.Y
@@ -55,9 +60,12 @@ class Trainer:
             "stopped": [stopped.stopped, stopped.history.epochs],
             "seeds": self.message(seed=index),
             "rates": self.message(hyper={"learning_rate": 0.1 + 0.1 * index}),
+            "examples": self.message(data=(x[index : 50 + index], y[index : 50 + index])),
             "checkpoint": self.message(checkpoint="runs/never"),
             "stream": self.message(data=train.Stream([(x[:10], y[:10])]), batch_size=None),
             "diverged": self.message(hyper={"learning_rate": 1e30}),
+            "members": refused(shard.members),
+            "fewer": refused(lambda: shard.data_parallel(1)),
             "part": list(part.addressable_shards[0].data.shape),
             "gathered": np.asarray(split.gathered(part)).tolist() == list(range(32)),
             "largest": split.largest(index, -index),

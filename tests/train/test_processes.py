@@ -97,8 +97,9 @@ def test_one_process_that_stops_stops_all(found: list[dict[str, Any]]) -> None:
 def test_processes_that_differ_are_told(found: list[dict[str, Any]]) -> None:
     for process in found:
         for name in ("seeds", "rates"):
-            assert "other in process [1] than in process 0" in process[name]
+            assert "seed, epochs or batch_size' is other in process [1] than in process 0" in process[name]
             assert "the same examples, hyperparameters and seed" in process[name]
+        assert "argument 'data' is other in process [1]" in process["examples"]
 
 
 def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> None:
@@ -118,3 +119,5 @@ def test_what_takes_one_process_is_refused(found: list[dict[str, Any]]) -> None:
     for process in found:
         assert "expected None with several processes" in process["checkpoint"]
         assert "a Stream in one of 2 processes" in process["stream"]
+        assert "start them apart, each with points of its own" in process["members"]
+        assert "as 2 processes share 2 devices" in process["fewer"]
