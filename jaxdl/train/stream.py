@@ -67,6 +67,9 @@ class Stream:
     many batches: a function is called anew for each epoch and what is left of it is left out; iterables are
     read on from epoch to epoch, and begun anew where they end.
 
+    The source is read in a thread. Worker processes of a loader have to be started by ``"spawn"`` or
+    ``"forkserver"`` (``multiprocessing_context=`` in PyTorch), as jax has threads that a fork may block.
+
     Args:
         source: where the batches come from.
         steps: batches an epoch; None for a pass over the source.

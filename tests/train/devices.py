@@ -46,7 +46,8 @@ def fit(plan: shard.Plan | None) -> tuple[train.Fitted, str, list[int]]:
     fitted = train.fit(NET, (X[:192], Y[:192]), valid=(X[192:], Y[192:]), loss=LOSS, optimizer=adam,
                        epochs=EPOCHS, batch_size=BATCH, hyper=HYPER, progress="off", callbacks=[note],
                        shard=plan)  # fmt: skip
-    (advance,) = runner_of(NET, LOSS, adam, train.Spec(EPOCHS, BATCH, shard=plan), None).ready.values()
+    runner = runner_of(NET, LOSS, adam, train.Spec(EPOCHS, BATCH, shard=plan), None)
+    (advance,) = (program for key, program in runner.ready.items() if key[0] is runner.advance)
     return fitted, advance.as_text(), stops
 
 
