@@ -35,6 +35,7 @@ NAMES = {
     # Whole runs, data sets, modules and pictures are tested beside their code.
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
     "compilation_cache compile export load_exported",
+    "train.points": "grid random zip log linear",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
@@ -42,9 +43,9 @@ NAMES = {
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
-    "activation_histograms gradients_by_depth history rate_range",
+    "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
 }
-WITHOUT_ROWS = ("train", "train.log", "weights", "data", "layers", "models", "plot")
+WITHOUT_ROWS = ("train", "train.log", "train.points", "weights", "data", "layers", "models", "plot")
 
 
 @pytest.mark.parametrize("module", NAMES)
