@@ -138,7 +138,7 @@ def _squared(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def _devices() -> int:
-    """More than one with XLA_FLAGS=--xla_force_host_platform_device_count=2: a device a core, with half each."""
+    """Two with XLA_FLAGS=--xla_force_host_platform_device_count=2: half of the members on each core."""
     return jax.device_count()
 
 

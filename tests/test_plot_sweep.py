@@ -24,8 +24,9 @@ def sweep(hyper: Any, losses: np.ndarray, seeds: Any = 0) -> Sweep:
     }
     status = tuple("diverged" if bad else "finished" for bad in lost)
     epochs = np.array([errors[i].epoch if i in errors else losses.shape[1] for i in range(len(losses))])
-    return Sweep(NET, {}, {}, (), {"valid_loss": losses, "accuracy": 1 - losses}, found, status, epochs, errors,
-                 Timing(0, 1, 1), "vmap", len(losses))  # fmt: skip
+    history = {"valid_loss": losses, "accuracy": 1 - losses}
+    timing = Timing(0, 1, 1)
+    return Sweep(NET, {}, {}, (), history, found, status, epochs, errors, timing, "vmap", len(losses))
 
 
 GRID = points.grid(rate=[0.01, 0.1, 1.0], l2=[0.0, 1.0])
