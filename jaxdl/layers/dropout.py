@@ -88,9 +88,10 @@ class Dropout(nnx.Module):
         rate = self.bound.rate if self.bound is not None else 0.0
         if isinstance(rate, int | float) and rate == 0:
             return x
-        keep = 1 - jnp.asarray(rate, x.dtype)
+        # A chance in bfloat16 would be a multiple of 1/128.
+        keep = 1 - jnp.asarray(rate, jnp.promote_types(x.dtype, jnp.float32))
         if self.deterministic:
-            return x * keep
+            return (x * keep).astype(x.dtype)
         mask = jax.random.bernoulli(self.rngs(), keep, x.shape)
         # Dropped entries are 0, but NaN where the rate is: nothing is drawn below a chance of NaN.
-        return jnp.where(mask, x / keep if self.scale == "training" else x, 0 * keep)
+        return jnp.where(mask, x / keep if self.scale == "training" else x, 0 * keep).astype(x.dtype)

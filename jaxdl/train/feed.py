@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxdl.data._validate import check_labels
-from jaxdl.train.prefetching import Ahead, here
+from jaxdl.train.prefetching import Ahead
 from jaxdl.train.stream import Batch, Stream
 
 # What a segment may hold: a call of the compiled program moves all of it, however few of its steps it runs.
@@ -47,6 +47,7 @@ class Feed:
         first: the first batch, known before the network has been compiled for it.
         capacity: batches that a segment may hold.
         fill: batches that it should hold, set by whoever measures the time that they take.
+        device: where segments are put, a device or a sharding of them.
     """
 
     def __init__(self, stream: Stream, epochs: int) -> None:
@@ -54,7 +55,7 @@ class Feed:
         self.first: Batch | None = None
         self.capacity = 1
         self._classes: int | None = None
-        self._told, self._device = threading.Event(), here()
+        self._told, self._sharding = threading.Event(), None
         self._ahead: Ahead[Any] = Ahead(self._items, size=stream.prefetch)
 
     def __enter__(self) -> Self:
@@ -75,9 +76,9 @@ class Feed:
         self._told.set()
         self._ahead.__exit__(*error)
 
-    def segments(self, classes: int | None) -> Iterator[Segment]:
-        """Yield the segments; labels are checked against `classes`, where there are any."""
-        self._classes = classes
+    def segments(self, classes: int | None, sharding: Any) -> Iterator[Segment]:
+        """Yield the segments, put at `sharding`; labels are checked against `classes`, if there are any."""
+        self._classes, self._sharding = classes, sharding
         self._told.set()
         yield from self._ahead
 
@@ -106,7 +107,7 @@ class Feed:
             stacked = np.zeros((self.capacity, *like.shape), like.dtype)
             for slot, batch in zip(stacked, batches):
                 slot[...] = getattr(batch, kind)
-            arrays.append(jax.device_put(stacked, self._device))
+            arrays.append(jax.device_put(stacked, self._sharding))
         inputs, targets = arrays
-        return Segment(first.epoch, first.step, len(batches), last.length, inputs, targets, last.final,
+        return Segment(first.epoch, first.step, len(batches), last.steps, inputs, targets, last.final,
                        last.state)  # fmt: skip

@@ -110,6 +110,8 @@ def fit(
         OSError: a checkpoint cannot be written; those before it are kept.
 
     Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
         >>> from jaxdl import losses, net, optim
         >>> line = net.from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
         >>> x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]

@@ -52,6 +52,13 @@ class Host:
                 explain("fit", "resume", got=True, expected="False without a checkpoint",
                         fix="checkpoint='runs/first'")
             )  # fmt: skip
+        if checkpoint is not None and jax.process_count() > 1:
+            # Orbax lets every process take part in each save, also where one alone is told to write.
+            raise ValueError(
+                explain("fit", "checkpoint", got=f"given in one of {jax.process_count()} processes",
+                        expected="None with several processes",
+                        fix="one process with many devices, or save what was trained in the first process")
+            )  # fmt: skip
         self.saver = None if checkpoint is None else Saver(checkpoint, resume=resume)
         savers = [] if self.saver is None else [self.saver]
         self.hooks: list[Hook] = [*self.logs.writers, *checked, self.stop, *savers]

@@ -110,8 +110,9 @@ def _bad(values: Sequence[Any]) -> jax.Array:
 
 
 def _run(
-    jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], notes: list[_Note], flags: list[Any]
-) -> list[tuple[Any, int]]:
+    jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any], notes: list[_Note], flags: list[Any],
+    callers: tuple[Any, ...] = (),
+) -> list[tuple[Any, int]]:  # fmt: skip
     """Evaluate a jaxpr on pairs (value, number of the note that made it); append notes and flags."""
     held: dict[Any, tuple[Any, int]] = dict(zip(jaxpr.constvars, [(const, CONSTANT) for const in consts]))
     held |= dict(zip(jaxpr.invars, arguments))
@@ -122,10 +123,12 @@ def _run(
     for equation in jaxpr.eqns:
         operands = [read(variable) for variable in equation.invars]
         inner = _inner(equation)
+        # What is called was traced by itself, and at times long before: its frames end at its own edge.
+        frames = (*_frames(equation), *callers)
         if inner is not None:
-            results = _run(*inner, operands, notes, flags)
+            results = _run(*inner, operands, notes, flags, frames)
         else:
-            results = _apply(equation, operands, notes, flags)
+            results = _apply(equation, operands, notes, flags, frames)
         held |= dict(zip(equation.outvars, results))
     return [read(variable) for variable in jaxpr.outvars]
 
@@ -143,14 +146,21 @@ def _opened(jaxpr: Any) -> tuple[Any, Sequence[Any]]:
     return getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
 
 
-def _apply(equation: Any, operands: Any, notes: list[_Note], flags: list[Any]) -> Any:
+def _frames(equation: Any) -> tuple[Any, ...]:
+    trace = equation.source_info.traceback
+    return tuple(trace.frames) if trace else ()
+
+
+def _apply(
+    equation: Any, operands: Any, notes: list[_Note], flags: list[Any], frames: tuple[Any, ...]
+) -> Any:
     makers = frozenset(maker for _, maker in operands if maker != CONSTANT)
     name, values = equation.primitive.name, [value for value, _ in operands]
     inside: list[_Note] = []
     ends: list[int] = []
     rounds: Any = None
     if name == "scan" and makers:
-        results, rounds = _scan(equation, values, inside, ends)
+        results, rounds = _scan(equation, values, inside, ends, frames)
     else:
         parameters = equation.primitive.get_bind_params(equation.params)
         results = equation.primitive.bind(*values, **parameters)
@@ -161,13 +171,14 @@ def _apply(equation: Any, operands: Any, notes: list[_Note], flags: list[Any]) -
     if name == "select_n":
         # A constant that is infinite is meant, as in a mask: nobody is led to it.
         flag &= ~_bad([value for value, maker in operands if maker == CONSTANT])
-    trace = equation.source_info.traceback
-    notes.append(_Note(name, tuple(trace.frames) if trace else (), makers, tuple(inside), tuple(ends)))
+    notes.append(_Note(name, frames, makers, tuple(inside), tuple(ends)))
     flags.append(flag if rounds is None else (flag, rounds))
     return [(value, len(notes) - 1) for value in results]
 
 
-def _scan(equation: Any, values: Any, notes: list[_Note], ends: list[int]) -> tuple[list[Any], Any]:
+def _scan(
+    equation: Any, values: Any, notes: list[_Note], ends: list[int], frames: tuple[Any, ...]
+) -> tuple[list[Any], Any]:
     """Run a scan with the flags of its body beside its results, (rounds, operations) each."""
     body, constants = _opened(equation.params["jaxpr"])
     # What is scanned over, and what is stacked, has one axis more outside of the body.
@@ -180,7 +191,7 @@ def _scan(equation: Any, values: Any, notes: list[_Note], ends: list[int]) -> tu
         operands = [*consts, *carry, *xs]
         notes[:] = [_Note("scan") for _ in operands]
         flags: list[Any] = [_bad([operand]) for operand in operands]
-        found = _run(body, constants, list(zip(operands, range(len(operands)))), notes, flags)
+        found = _run(body, constants, list(zip(operands, range(len(operands)))), notes, flags, frames)
         ends[:] = [maker for _, maker in found]
         results = [value for value, _ in found]
         return results[:carried], (results[carried:], flags, [_bad([r]) for r in results])

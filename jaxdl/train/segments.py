@@ -51,8 +51,7 @@ class StreamedRun(Run):
             The state after these steps; the epoch is not over.
         """
         first, number, count = place
-        fetch = (lambda batch: batch) if self.spec.shard is None else self.spec.shard.batch
-        body = self.body(carry, carry.epoch, data, strong(hyper), fetch)
+        body = self.body(carry, carry.epoch, data, strong(hyper), self.spec.layout.batch)
         kept = {name: values[carry.epoch] for name, values in carry.history.items()}
 
         def step(i: jax.Array, held: Any) -> Any:
@@ -68,12 +67,13 @@ class StreamedRun(Run):
         history = {name: carry.history[name].at[carry.epoch].set(row) for name, row in kept.items()}
         word = health.parameters_word(params)
         last = Health(jnp.where(word == 0, -1, number + count - 1), word)
-        return carry._replace(params=params, state=state, opt_state=opt_state, history=history,
-                              health=first_health(found, last))  # fmt: skip
+        found = first_health(found, last)
+        carry = carry._replace(params=params, state=state, opt_state=opt_state, history=history, health=found)
+        return self.spec.layout.carry(carry)
 
     def finish(self, carry: Carry, data: Arrays, hyper: Hyper) -> Carry:
         """Validate, decide on early stopping and count the epoch."""
-        return self.epoch(carry.epoch, carry, data, hyper)
+        return self.spec.layout.carry(self.epoch(carry.epoch, carry, data, hyper))
 
     def _steps(
         self, number: jax.Array, carry: Carry, data: Arrays, hyper: Hyper

@@ -17,6 +17,7 @@ from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import examples_of
 from jaxdl.train.progress import Reporter
 from jaxdl.train.replay import Report
+from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Spec
 
 CHUNK_SECONDS = 0.1
@@ -81,7 +82,8 @@ def run(
         stop = _stop(moment, chunk, hooks)
         begin = time.perf_counter()
         after = jax.block_until_ready(advance(carry, jnp.int32(stop), arrays, hyper))
-        seconds = time.perf_counter() - begin
+        # Processes decide by the slowest of them, so that all take the same chunks and save at the same ones.
+        (seconds,) = spec.layout.largest(time.perf_counter() - begin)
         if int(after.health.word):
             found = replay(carry, jnp.int32(stop), arrays, hyper).health
             found = found if int(found.word) else after.health
@@ -92,11 +94,7 @@ def run(
         moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry),
                         step=int(carry.epoch) * steps)  # fmt: skip
         reporter.epoch(moment.epoch, moment.history, speed)
-        moment = called(hooks, moment)
-        # All processes go on alike: with the chunk of the slowest one, or not when one of them stops.
-        seconds, ends = spec.layout.largest(seconds, moment.stopped is not None)
-        if ends and moment.stopped is None:
-            moment = dataclasses.replace(moment, stopped=ELSEWHERE)
+        moment = called(hooks, moment, spec.layout)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
     return moment
 
@@ -135,9 +133,11 @@ def check_callbacks(callbacks: Any) -> list[Hook]:
     return listed
 
 
-def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
-    """Call the hooks in turn; return the moment with the first reason to stop."""
+def called(hooks: Sequence[Hook], moment: Moment, plan: Plan = ALONE) -> Moment:
+    """Call the hooks in turn; return the moment with the first reason to stop, in this process or another."""
     for hook in hooks:
+        if hasattr(hook, "save"):
+            moment = _agreed(moment, plan)
         try:
             reason: Any = hook(moment)
         except Exception as error:
@@ -150,7 +150,13 @@ def called(hooks: Sequence[Hook], moment: Moment) -> Moment:
             )  # fmt: skip
         if reason is not None and moment.stopped is None:
             moment = dataclasses.replace(moment, stopped=reason)
-    return moment
+    return _agreed(moment, plan)
+
+
+def _agreed(moment: Moment, plan: Plan) -> Moment:
+    """Return the moment, stopped where another process stops: all of them end, and save, together."""
+    (ends,) = plan.largest(moment.stopped is not None)
+    return dataclasses.replace(moment, stopped=ELSEWHERE) if ends and moment.stopped is None else moment
 
 
 def _save(hooks: Sequence[Hook], failed: Hook, moment: Moment, error: Exception) -> None:

@@ -17,6 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
+from jaxdl.train.prefetching import here
 
 KINDS = ("data_parallel", "fsdp", "members", "alone")
 SPLIT_BATCHES = ("data_parallel", "fsdp")
@@ -138,6 +139,12 @@ class Plan:
             parts[name] = jax.tree.map(lambda leaf, spec=spec: put(leaf, spec(jnp.shape(leaf))), part)
         return carry._replace(**parts)
 
+    def batches(self) -> Any:
+        """Return where stacked batches (steps, batch, ...) of the host are put, each split over devices."""
+        if self.mesh is None:
+            return here()
+        return self._sharding(PartitionSpec(None, AXIS))
+
     def place_members(self, tree: Any) -> Any:
         """Split arrays (members, ...) over the devices; keys are taken too.
 
@@ -246,8 +253,8 @@ def fsdp(n: int | None = None, *, min_size: int = SMALLEST_SPLIT) -> Plan:
         ValueError: more devices than there are, or fewer than all with several processes.
 
     Example:
-        >>> fsdp(1, min_size=16).spec((4, 8))
-        PartitionSpec(None, 'devices')
+        >>> tuple(fsdp(1, min_size=16).spec((4, 8)))
+        (None, 'devices')
 
     Reference:
         Rajbhandari et al. (2020), "ZeRO"; Zhao et al. (2023), "PyTorch FSDP".

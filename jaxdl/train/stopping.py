@@ -36,7 +36,8 @@ class EarlyStopping:
         0.0
 
     Reference:
-        Prechelt (1998), "Early stopping - but when?". Stops where Keras's `EarlyStopping` does.
+        Prechelt (1998), "Early stopping - but when?". Stops where Keras's `EarlyStopping` does, NaN apart,
+        which Keras takes for the best value when it comes first.
     """
 
     monitor: str = "valid_loss"

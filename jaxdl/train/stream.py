@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ class Batch(NamedTuple):
         inputs: (batch, ...).
         targets: (batch, ...).
         final: whether it is the last batch of its epoch.
-        length: batches of a whole epoch, where that is known.
+        steps: batches of a whole epoch, where that is known; one more until a short last one was seen.
         state: what `Stream.seek` takes to go on after it; None where the source cannot be sought.
     """
 
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     inputs: np.ndarray
     targets: np.ndarray
     final: bool
-    length: int | None
+    steps: int | None
     state: dict[str, Any] | None
 
     @property
@@ -72,7 +72,8 @@ class Stream:
         steps: batches an epoch; None for a pass over the source.
         drop_remainder: leave out a batch that ends a pass and is shorter than the first. `False` makes it an
             error, since all batches of a compiled step have one shape.
-        prefetch: segments, of a few batches each, that are made ahead and held on the device.
+        prefetch: segments that are made ahead and held on the device, beside the one that is trained on and
+            the one that waits for a place. A segment holds up to 16 MiB of batches, or one batch.
 
     Attributes:
         dropped: examples that `drop_remainder` has left out so far.
@@ -100,7 +101,7 @@ class Stream:
         self.steps = None if steps is None else _checks.positive_integer("Stream", "steps", steps)
         self.prefetch = _checks.positive_integer("Stream", "prefetch", prefetch)
         self.drop_remainder, self.dropped = drop_remainder, 0
-        self._start: tuple[int, int, int | None, Any] = (0, 0, None, None)
+        self._start: dict[str, Any] = {}
 
     @property
     def seekable(self) -> bool:
@@ -112,7 +113,7 @@ class Stream:
         """Batches an epoch, where that is known before the first pass; one more where the last is short."""
         return self.steps if self.steps is not None else self.source.length()
 
-    def seek(self, epoch: int, step: int = 0, state: dict[str, Any] | None = None) -> None:
+    def seek(self, epoch: int, step: int = 0, state: Mapping[str, Any] | None = None) -> None:
         """Begin the next run at a batch.
 
         Args:
@@ -138,8 +139,7 @@ class Stream:
                 explain("Stream.seek", "state", got=f"of epoch {state['epoch']}, step {state['step']}",
                         expected=f"that of epoch {epoch}, step {step}", fix="take both from the same record")
             )  # fmt: skip
-        found = state or {"length": None, "iterator": None}
-        self._start = (epoch, step, found["length"], _decoded(found["iterator"]))
+        self._start = {"epoch": epoch, "step": step, **(state or {})}
 
     def read(self, epochs: int) -> Iterator[Batch]:
         """Yield the checked batches of a run up to `epochs`, from where `seek` put it.
@@ -152,9 +152,9 @@ class Stream:
                 by its number, counted from 0 in its epoch, and the epoch, counted from 1.
             ValueError: no batch, or an epoch of another length than it should have.
         """
-        (epoch, step, length, state), self._start = self._start, (0, 0, None, None)
-        reading = _Reading(self, epoch, step, length)
-        reading.open(state)
+        start, self._start = self._start, {}
+        reading = _Reading(self, start)
+        reading.open(_decoded(start.get("iterator")))
         while reading.epoch < epochs:
             yield from reading.one_epoch()
 
@@ -162,10 +162,12 @@ class Stream:
 class _Reading:
     """One run over a stream: the open pass, where it stands, and what all batches must be like."""
 
-    def __init__(self, stream: Stream, epoch: int, step: int, length: int | None) -> None:
-        self.stream, self.epoch, self.step = stream, epoch, step
+    def __init__(self, stream: Stream, start: dict[str, Any]) -> None:
+        self.stream, self.epoch, self.step = stream, start.get("epoch", 0), start.get("step", 0)
         self.items: Any = None
-        self.length = length or stream.length
+        # Of a pass; a short batch that is left out counts, but is no step.
+        self.length = start.get("length") or stream.length
+        self.steps = start.get("steps") or stream.length
         self.like: tuple[np.ndarray, np.ndarray] | None = None
         self.tells, self.short = False, False
 
@@ -187,11 +189,10 @@ class _Reading:
                 self._end_epoch()
                 state = self._state(0)
             inputs, targets = pair
-            yield Batch(*place, inputs, targets, following is END, self.length, state)
+            yield Batch(*place, inputs, targets, following is END, self.steps, state)
             pair = following
 
     def _end_epoch(self) -> None:
-        # A short batch that was left out belongs to the pass, as the length of a loader counts it.
         length = self.step + (self.short and self.stream.steps is None)
         if length == 0 or length != (self.length or length):
             raise ValueError(
@@ -199,7 +200,7 @@ class _Reading:
                         expected=f"{self.length or 'at least 1'}, as many in every epoch",
                         fix="Stream(..., steps=) sets the batches an epoch, where the source has enough")
             )  # fmt: skip
-        self.length, self.epoch, self.step = length, self.epoch + 1, 0
+        self.length, self.steps, self.epoch, self.step = length, self.step, self.epoch + 1, 0
         # A pass ends with its epoch; with `steps`, only a function is called anew.
         if self.stream.steps is None or self.stream.source.counted:
             self.items = None
@@ -232,7 +233,8 @@ class _Reading:
         inner = None
         if self.items is not None and not self.stream.source.counted:
             inner = _encoded(self.items.get_state())
-        return {"epoch": self.epoch, "step": step, "length": self.length, "iterator": inner}
+        return {"epoch": self.epoch, "step": step, "length": self.length, "steps": self.steps,
+                "iterator": inner}  # fmt: skip
 
     def _checked(self, raw: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return a pair of arrays like those of the first batch; the length may be less."""

@@ -48,7 +48,6 @@ def fit_stream(
     seed: int,
     host: Host,
     options: dict[str, Any],
-    carry: Carry | None = None,
 ) -> Fitted:
     """Train a network on a stream; `fit` says what the arguments are.
 
@@ -67,19 +66,19 @@ def fit_stream(
         seed: as in `fit`.
         host: what stands around the run; its hooks are called after every healthy segment.
         options: further fields of `Spec`.
-        carry: the state of a run to go on with, at the place that `Stream.seek` has put the stream.
 
     Returns:
         `Fitted`.
 
     Raises:
-        ValueError: batches of another size, a stream that stands elsewhere than `carry`, and as in `fit`.
+        ValueError: batches of another size, a stream that stands elsewhere than the run, and as in `fit`.
     """
     with host, contextlib.ExitStack() as stack:
         feed = stack.enter_context(Feed(stream, epochs))
         begin = time.perf_counter()
         first = _first(feed, batch_size, epochs, options)
         spec = door.spec(epochs, len(first.inputs), metrics, valid, options)
+        _check_processes()
         classes = _classes(net, first, scaling, hyper)
         whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout)
         door.ranges(net, whole, optimizer, hyper)
@@ -87,8 +86,8 @@ def fit_stream(
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
         fresh = jax.block_until_ready(runner.start(*door.keys(seed), whole, hyper))
         data = whole._replace(inputs=None, targets=None)
-        shapes = _shapes(feed, first)
-        carry = host.begin(fresh if carry is None else carry, lambda: describe(
+        shapes = _shapes(feed, first, spec.layout.batches())
+        carry = host.begin(fresh, lambda: describe(
             fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
             stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
         if host.resumed is not None:
@@ -126,7 +125,8 @@ class _Run:
         """Run segments up to the last one, early stopping, or a hook that returns a reason."""
         moment = session.beginning(carry, self.spec)
         begin = last = time.perf_counter()
-        for segment in self.feed.segments(classes) if moment.stopped is None else ():
+        sharding = self.spec.layout.batches()
+        for segment in self.feed.segments(classes, sharding) if moment.stopped is None else ():
             carry, seconds = self.advanced(moment.carry, segment)
             now = time.perf_counter()
             self.examples += segment.steps * self.spec.batch_size
@@ -204,6 +204,15 @@ def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str
     return first
 
 
+def _check_processes() -> None:
+    if jax.process_count() > 1:
+        raise ValueError(
+            explain("fit", "data", got=f"a Stream in one of {jax.process_count()} processes",
+                    expected="arrays, or one process",
+                    fix="pass the arrays: every process holds all, and each device takes its part")
+        )  # fmt: skip
+
+
 def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper) -> int | None:
     """Return the number of classes where targets are class numbers, and check those of the first batch."""
     outputs = door.abstract_outputs(net, first.inputs, scaling, hyper)
@@ -225,8 +234,8 @@ def _length(stream: Stream, spec: Spec) -> int | None:
     return stream.length
 
 
-def _shapes(feed: Feed, first: Batch) -> tuple[Any, Any]:
+def _shapes(feed: Feed, first: Batch, sharding: Any) -> tuple[Any, Any]:
     def shape(array: np.ndarray) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype)
+        return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype, sharding=sharding)
 
     return shape(first.inputs), shape(first.targets)

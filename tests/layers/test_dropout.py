@@ -82,3 +82,16 @@ def test_a_traced_rate_out_of_range_is_nan_and_leaves_the_rest_of_a_sweep_alone(
         assert np.isnan(found[1:4]).all()
         np.testing.assert_array_equal(found[0], right[0])
         np.testing.assert_array_equal(found[4], 1.0)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_small_rate_is_kept_exactly_in_few_bits(dtype: jnp.dtype, scale: str, key: jax.Array) -> None:
+    x = jnp.ones(400_000, dtype)
+    y = apply(scale, 0.01, x, train=True, key=key)
+    assert y.dtype == dtype
+    assert float(jnp.mean(y == 0, dtype=jnp.float32)) == pytest.approx(0.01, abs=5 * 1.6e-4)
+    kept = 1 / 0.99 if scale == "training" else 1.0
+    assert set(np.unique(y).tolist()) == {0.0, float(jnp.asarray(kept, dtype))}
+    evaluated = apply(scale, 0.01, x[:1], train=False, key=None)
+    assert evaluated.dtype == dtype

@@ -93,6 +93,24 @@ def masks() -> bool:
     return bool(np.array_equal(*found) and 0 < found[0].mean() < 2)
 
 
+def streamed() -> dict[str, Any]:
+    """Train on a stream of batches, on one device and fully sharded on eight."""
+    line = net.functional(lambda rngs: layers.Linear(FEATURES, CLASSES, rngs=rngs))
+
+    def batches(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(X[i : i + BATCH], Y[i : i + BATCH]) for i in (0, BATCH, 2 * BATCH)]
+
+    one, split = (
+        train.fit(line, train.Stream(batches), loss=LOSS, optimizer=optim.sgd(0.1), epochs=2,
+                  progress="off", shard=plan)
+        for plan in (None, shard.fsdp(4, min_size=16))
+    )  # fmt: skip
+    return {
+        "difference": widest(one.params, split.params),
+        "part": split.params["kernel"].addressable_shards[0].data.shape,
+    }
+
+
 def members() -> dict[str, Any]:
     """Train 16 members on eight devices, and those of the first device alone."""
     line = net.functional(lambda rngs: layers.Linear(FEATURES, CLASSES, rngs=rngs))
@@ -144,6 +162,7 @@ def main() -> None:
         "stops": {name: stops for name, (_, _, stops) in fits.items()},
         "statistics_by_device": statistics_by_device(one),
         "masks": masks(),
+        "streamed": streamed(),
         "members": members(),
         "moved": moved(),
     }

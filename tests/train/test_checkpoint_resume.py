@@ -365,10 +365,16 @@ def test_a_diverged_run_leaves_the_last_good_step(tmp_path: Path, monkeypatch: p
         worse = after._replace(params=bad, health=Health(jnp.int32(12), jnp.int32(1)))
         return worse if int(stop) == 3 else after
 
+    def unwilling(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no replay today")
+
     monkeypatch.setattr(runner, "compiled", lambda *_: advance)
     monkeypatch.setattr(runner, "replay", advance)
-    monkeypatch.setattr(runner, "report", None)  # of the step, which takes a program more
-    with pytest.raises(DivergenceError, match=r"at step 12 \(epoch 3\)"):
+    monkeypatch.setattr(runner, "report", unwilling)  # of the step, which takes a program more
+    with pytest.raises(
+        DivergenceError,
+        match=r"at step 12 \(epoch 3\).*The replay of this step failed \(RuntimeError: no replay today\)",
+    ):
         run(Checkpoint(tmp_path, every=1))
     assert Store(tmp_path, writable=False).steps() == [1, 2]
     monkeypatch.undo()

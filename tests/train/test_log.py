@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import resource
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,6 +234,25 @@ def test_a_full_disk_does_not_stop_the_run(
     assert writer.done == 4
     writer.advance(CURVES, 5)
     writer.close()
+    assert timeless(writer.path) == timeless(whole.path)
+
+
+@each
+def test_a_file_that_the_kernel_lets_grow_no_further(kind: Any, name: str, tmp_path: Path) -> None:
+    whole, writer = kind(tmp_path / f"whole_{name}"), kind(tmp_path / name)
+    whole.write(CURVES)
+    writer.begin(CURVES)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole.path.read_bytes()) // 2, limits[1]))
+    try:
+        with pytest.warns(RuntimeWarning, match=r"File too large.*The run goes on"):
+            writer.advance(CURVES, 5)
+        assert writer.path.stat().st_size == len(whole.path.read_bytes()) // 2  # a record is cut short
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert writer.done == 0
+    writer.close()
+    assert writer.done == 5
     assert timeless(writer.path) == timeless(whole.path)
 
 

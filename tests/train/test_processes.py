@@ -18,7 +18,7 @@ from jaxdl import train
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT, ROOT / "tests", ROOT / "tests/train")
-SECONDS = 200
+SECONDS = 120
 
 
 def free_port() -> int:
@@ -48,7 +48,7 @@ def processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -109,5 +109,12 @@ def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> N
 
 def test_what_is_split_can_be_gathered(found: list[dict[str, Any]]) -> None:
     for process in found:
+        assert process["part"] == [16]
         assert process["gathered"]
         assert process["largest"] == [1, 0]
+
+
+def test_what_takes_one_process_is_refused(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        assert "expected None with several processes" in process["checkpoint"]
+        assert "a Stream in one of 2 processes" in process["stream"]

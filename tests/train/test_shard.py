@@ -97,6 +97,11 @@ def test_members_of_a_sweep_send_nothing(found: dict[str, Any]) -> None:
     assert members["same_as_alone"]
 
 
+def test_streams_are_split_over_devices(found: dict[str, Any]) -> None:
+    assert found["streamed"]["difference"] < 1e-6
+    assert found["streamed"]["part"] == [3, 4]
+
+
 def test_a_carry_moves_to_another_number_of_devices(found: dict[str, Any]) -> None:
     assert found["moved"] == {"parts": [[4, 2], [4, 8]], "same": True, "key": True}
 

@@ -1,7 +1,6 @@
 """The hook of a run that saves it, and what a resumed run begins with."""
 
 import os
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -65,7 +64,6 @@ class Saver:
                 explain("fit", "checkpoint", got=f"{self.store.folder}, with a run of {steps[-1]} epochs",
                         expected="a folder without a run", fix="resume=True, or another folder")
             )  # fmt: skip
-        self._time = time.monotonic()
         return self
 
     def __exit__(
@@ -134,7 +132,8 @@ class Saver:
             return True
         if policy.every is not None and moment.epoch // policy.every <= self._epoch // policy.every:
             return False
-        return policy.seconds is None or time.monotonic() - self._time >= policy.seconds
+        # By the time of the run, on which several processes agree: they save together.
+        return policy.seconds is None or moment.seconds - self._time >= policy.seconds
 
     def _hand_over(self, moment: Moment) -> None:
         if moment.step == self._saved:
@@ -158,7 +157,7 @@ class Saver:
         record = self.record | place | (stream if self.record.get("streamed") else {})
         number = moment.step if self.record.get("streamed") else moment.epoch
         self._pending = self._thread.submit(self._write, number, packed, record, score)
-        self._saved, self._epoch, self._time = moment.step, moment.epoch, time.monotonic()
+        self._saved, self._epoch, self._time = moment.step, moment.epoch, moment.seconds
 
     def _write(self, number: int, packed: Packed, record: dict[str, Any], score: float | None) -> Path:
         return self.store.write(number, packed, record, score=score)

@@ -1,25 +1,24 @@
 """What holds for every test: no silent broadcast, small arrays on one device, and the compiler in a hurry.
 
 Most of the time of the suite is XLA compiling tiny programs, so most files compile with few optimizations,
-which saves a third of it. The folders of `OPTIMIZED`, and doctests, compile as users do.
+which saves a third of it. Tests and doctests below the folders of `OPTIMIZED` compile as users do.
 `JAX_DISABLE_MOST_OPTIMIZATIONS=0` in the environment, as in `make test-slow`, makes every test do so.
 """
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import jax
 import pytest
 
-TESTS = Path(__file__).parent
-OPTIMIZED = ("bench", "kernels", "train")
+OPTIMIZED = {"bench", "kernels", "train"}
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture
 def key() -> jax.Array:
+    """Return the key of tests that need no particular one."""
     return jax.random.key(0)
 
 
@@ -27,9 +26,9 @@ def key() -> jax.Array:
 def few_optimizations(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compile the tests of this file with few optimizations, unless its folder or the environment objects."""
     chosen = "JAX_DISABLE_MOST_OPTIMIZATIONS" in os.environ
-    folder = request.path.relative_to(TESTS).parts[0]
+    optimized = OPTIMIZED & {*request.path.relative_to(request.config.rootpath).parts}
     before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", before if chosen else folder not in OPTIMIZED)
+    jax.config.update("jax_disable_most_optimizations", before if chosen else not optimized)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
 
