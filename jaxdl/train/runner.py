@@ -30,7 +30,8 @@ class Runner:
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
-        self.ready: dict[Any, jax.stages.Compiled] = {}
+        self.ready: dict[Any, jax.stages.Compiled] = {}  # `advance`, by shapes
+        self.ends: dict[Any, jax.stages.Compiled] = {}  # `start` and `result`
 
     def report(self, before: Carry, step: int, steps: int, *, data: Arrays, hyper: Hyper) -> Report:
         """Replay a step at which the run diverged, from the state before its chunk of epochs of `steps`."""
@@ -41,27 +42,28 @@ class Runner:
 
     def started(self, keys: tuple[jax.Array, jax.Array], arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
         """Return `start` compiled for these shapes: ``(key, order, arrays, hyper) -> Carry``."""
-        return self._compiled(self.start, *keys, arrays, hyper)
+        return _compiled(self.ends, self.start, *keys, arrays, hyper)
 
     def compiled(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> jax.stages.Compiled:
         """Return `advance` compiled for these shapes: ``(carry, stop, arrays, hyper) -> Carry``."""
-        return self._compiled(self.advance, carry, jnp.int32(1), arrays, hyper)
+        return _compiled(self.ready, self.advance, carry, jnp.int32(1), arrays, hyper)
 
     def finished(self, carry: Carry) -> Callable[[Carry], Result]:
         """Return `result` compiled for these shapes, where there is anything to compute."""
-        return self._compiled(self.result, carry) if self.chooses else self.program.result
-
-    def _compiled(self, function: Any, *arguments: Any) -> jax.stages.Compiled:
-        leaves, structure = jax.tree.flatten(arguments)
-        shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if shapes not in self.ready:
-            self.ready[shapes] = function.lower(*arguments).compile()
-        return self.ready[shapes]
+        return _compiled(self.ends, self.result, carry) if self.chooses else self.program.result
 
     def digest(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> str:
         """Return the SHA-256 of `advance` as it is handed to the compiler."""
         text = self.advance.lower(carry, jnp.int32(1), arrays, hyper).as_text()
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _compiled(kept: dict[Any, jax.stages.Compiled], function: Any, *arguments: Any) -> jax.stages.Compiled:
+    leaves, structure = jax.tree.flatten(arguments)
+    shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
+    if shapes not in kept:
+        kept[shapes] = function.lower(*arguments).compile()
+    return kept[shapes]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
