@@ -14,7 +14,7 @@ from bench import mlp
 from bench.case import Case, Contender
 from bench.peers import load
 from bench.timing import compiled
-from jaxdl import data, losses, net, optim, scaling
+from jaxdl import data, losses, net, optim, scaling, train
 from jaxdl.models import MLP, MLPConfig
 from jaxdl.train import Arrays, Carry, Spec
 from jaxdl.train.sweeps.members import Members
@@ -64,9 +64,10 @@ class Ours:
         self._problem, self._choice = problem, (strategy, at_once)
         plan, carry = self._started(Spec(EPOCHS_RECORDED, problem.first.batch), self._arrays(slice(None)))
         slots = len(plan.ids)
-        self._rest = (plan.arrays, {"learning_rate": jnp.full(slots, problem.first.learning_rate)})
-        self._carry, self._active = carry, jnp.ones(slots, bool)
-        chunk = plan.runner(slots).chunk
+        hyper = {"learning_rate": np.full(slots, problem.first.learning_rate, np.float32)}
+        self._active, hyper = plan.form.place((np.ones(slots, bool), hyper), 0)
+        self._carry, self._rest = carry, (plan.arrays, hyper)
+        chunk, self._form = plan.runner(slots).chunk, plan.form
         self._run, self.compile_s = compiled(chunk, carry, self._active, jnp.int32(1), *self._rest)
         self._done = 0
 
@@ -87,12 +88,13 @@ class Ours:
         members = Members(rates, np.arange(count, dtype=np.uint32), np.arange(count))
         network = net.functional(lambda rngs: MLP(config, rngs=rngs))
         parts = Parts(network, loss, lambda hyper: optim.sgd(hyper["learning_rate"]), spec, None)
-        plan = Plan(parts, arrays, members, shared=True)
+        plan = Plan(
+            parts, arrays, members, shared=True, shard=train.shard.members() if _devices() > 1 else None
+        )
         plan.choose(*self._choice, None, print)
-        keys, orders = members.keys()
-        ids = plan.ids
-        hyper = {"learning_rate": jnp.asarray(rates["learning_rate"])[ids]}
-        carry = plan.runner(len(ids)).start(keys[ids], orders[0], arrays, hyper)
+        ids, (keys, orders) = plan.ids, members.keys()
+        apart = plan.form.place((keys[ids], {"learning_rate": rates["learning_rate"][ids]}), 0)
+        carry = plan.runner(len(ids)).start(apart[0], plan.form.place(orders[0], None), plan.arrays, apart[1])
         weights = [problem.weights(i) for i in ids]
         layers = {
             i: {
@@ -101,7 +103,7 @@ class Ours:
             }
             for i in range(len(problem.sizes) - 1)
         }
-        return plan, carry._replace(params={"layers": layers})
+        return plan, plan.form.place(carry._replace(params={"layers": layers}), plan.form.axes)
 
     def losses(self, order: np.ndarray) -> np.ndarray:
         spec = Spec(1, self._problem.first.batch, shuffle="none", step_losses=True)
@@ -112,7 +114,7 @@ class Ours:
 
     def epoch(self) -> None:
         self._done += 1
-        stop = jnp.int32(self._done)
+        stop = self._form.place(np.int32(self._done), None)
         self._carry = jax.block_until_ready(self._run(self._carry, self._active, stop, *self._rest))
 
 
@@ -133,6 +135,11 @@ class OneAfterAnother:
 
 def _squared(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return losses.squared_error(outputs, jax.nn.one_hot(labels, 10), outputs="sum")
+
+
+def _devices() -> int:
+    """Two with XLA_FLAGS=--xla_force_host_platform_device_count=2: half of the members on each core."""
+    return jax.device_count()
 
 
 def classic(quick: bool) -> Problem:
@@ -164,8 +171,10 @@ def _peer(name: str, problem: Problem) -> OneAfterAnother:
 
 
 def make_case(problem: Problem, peers: tuple[str, ...]) -> Case:
+    sizes = "-".join(map(str, problem.sizes))
+    where = f", {_devices()} devices" if _devices() > 1 else ""
     return Case(
-        label=f"{problem.members} x {'-'.join(map(str, problem.sizes))}, batch {problem.first.batch}",
+        label=f"{problem.members} x {sizes}, batch {problem.first.batch}{where}",
         ours=partial(contender, partial(Ours, problem), problem),
         peers={name: partial(contender, partial(_peer, name, problem), problem) for name in peers},
         units=problem.members * problem.steps,

@@ -35,6 +35,7 @@ NAMES = {
     # Whole runs, data sets, modules and pictures are tested beside their code.
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
     "compilation_cache compile export load_exported prefetch Stream",
+    "train.points": "grid random zip log linear",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
@@ -43,9 +44,19 @@ NAMES = {
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
-    "activation_histograms gradients_by_depth history rate_range",
+    "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
 }
-WITHOUT_ROWS = ("train", "train.log", "train.shard", "weights", "data", "layers", "models", "plot")
+WITHOUT_ROWS = (
+    "train",
+    "train.log",
+    "train.points",
+    "train.shard",
+    "weights",
+    "data",
+    "layers",
+    "models",
+    "plot",
+)
 
 
 @pytest.mark.parametrize("module", NAMES)

@@ -54,10 +54,10 @@ def heat_map(
         >>> line = net.from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
         >>> data = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
         >>> found = train.sweep(line, (data, 3 * data), loss=losses.squared_error, epochs=2, batch_size=8,
-        ...                     optimizer=lambda hyper: optim.momentum(hyper["rate"], hyper["decay"]),
-        ...                     hyper=train.points.grid(rate=[0.1, 0.2, 0.5], decay=[0.0, 0.5]),
+        ...                     optimizer=lambda hyper: optim.momentum(hyper["rate"], beta=hyper["beta"]),
+        ...                     hyper=train.points.grid(rate=[0.1, 0.2, 0.5], beta=[0.0, 0.5]),
         ...                     progress="off")
-        >>> figure = heat_map(found, "rate", "decay", value="loss")
+        >>> figure = heat_map(found, "rate", "beta", value="loss")
         >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
         ['0.1', '0.2', '0.5']
     """

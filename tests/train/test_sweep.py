@@ -136,7 +136,9 @@ def test_batches_are_fetched_once_for_all_members_that_share_them(shared: bool) 
         assert ((5, 8, 4), (5, 4, 8)) in products
 
 
-@pytest.mark.parametrize("form", [{"strategy": "vmap"}, {"members_at_once": 2}])
+@pytest.mark.parametrize(
+    "form", [{"strategy": "vmap"}, pytest.param({"members_at_once": 2}, marks=pytest.mark.slow)]
+)
 def test_a_member_that_diverges_touches_no_other_and_is_named(form: dict[str, Any]) -> None:
     sane = sweep(**form)
     with pytest.warns(
@@ -301,6 +303,7 @@ def test_results_are_asked_for_by_name() -> None:
     np.testing.assert_array_equal(digits["loss"], found.history["loss"][4])
 
 
+@pytest.mark.slow  # 15 s
 def test_members_are_split_over_devices() -> None:
     paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "tests", "tests/train"))
     # Unoptimised, it compiles in half the time.
