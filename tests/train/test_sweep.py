@@ -164,6 +164,27 @@ def test_a_member_that_diverges_touches_no_other_and_is_named(form: dict[str, An
     assert found.over_seeds().columns["diverged"].tolist() == [0, 0, 0, 1, 0]
 
 
+def test_lanes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = [*RATES, 1e30, 0.15, 0.25, 0.35]
+    found = []
+    for lanes in (1, 2):
+        monkeypatch.setattr(strategy, "lanes", lambda *_, lanes=lanes: lanes)
+        with pytest.warns(DivergenceWarning, match="1 of 9 members diverged.*\n.*member 5"):
+            found.append(sweep(rates, members_at_once=3))
+    one, two = found
+    assert one.status == two.status == ("finished",) * 5 + ("diverged",) + ("finished",) * 3
+    assert one.errors[5].step == two.errors[5].step
+    for part in ("params", "opt_state", "history"):
+        assert digest(getattr(one, part)) == digest(getattr(two, part))
+
+
+def test_a_lane_for_each_core_that_has_enough_members() -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert strategy.lanes("cpu", None, 10_000) == cores
+    assert [strategy.lanes("cpu", None, count) for count in (1, 4)] == [1, 1]
+    assert strategy.lanes("cpu", "vmap", 10_000) == strategy.lanes("gpu", None, 10_000) == 1
+
+
 def test_divergence_in_a_later_epoch_and_no_compilation_for_other_values() -> None:
     traces = 0
 

@@ -20,7 +20,7 @@ class Cost:
         held: examples, and the states of all members before and after a chunk.
         shared: intermediate results in common: the examples of an epoch in their order, at most.
         apart: intermediate results of the members that run at once.
-        at_once: how many these are.
+        at_once: how many these are, in each lane.
     """
 
     held: int
@@ -35,7 +35,7 @@ class Cost:
 
     @property
     def member(self) -> float:
-        """Intermediate results of one member."""
+        """Intermediate results of one member, in each lane."""
         return self.apart / self.at_once
 
     def predicted(self, at_once: int) -> int:
@@ -48,17 +48,21 @@ class Cost:
         return 0 if most < 1 else 1 << (min(most, self.at_once).bit_length() - 1)
 
 
-def cost(compiled: Any, at_once: int, shared: int) -> Cost | None:
-    """Return what a compiled program needs as the compiler reports it, or None where it does not.
+def cost(compiled: Any, at_once: int, shared: int, examples: int, lanes: int) -> Cost | None:
+    """Return what `lanes` calls of a program need as the compiler reports it, or None where it does not.
 
-    Of its intermediate results up to `shared` bytes are taken for common to all members.
+    Of its intermediate results up to `shared` bytes are taken for common to all members of a lane. The
+    `examples` are held once; with several lanes the states are held once more while they are put together.
     """
     found = compiled.memory_analysis()
     if found is None:
         return None
-    held = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
+    states = found.argument_size_in_bytes - examples + found.output_size_in_bytes - found.alias_size_in_bytes
+    if lanes > 1:
+        states += found.output_size_in_bytes
     working = int(found.temp_size_in_bytes)
-    return Cost(int(held), min(shared, working), working - min(shared, working), at_once)
+    common = min(shared, working)
+    return Cost(int(examples + lanes * states), lanes * common, lanes * (working - common), at_once)
 
 
 def available() -> int | None:

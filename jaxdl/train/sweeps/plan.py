@@ -96,23 +96,27 @@ class Plan:
 
     def runner(self, slots: int) -> Runner:
         """Return the programs for a number of slots, which has whole blocks on each device."""
-        width = min(self.form.width, slots // self.form.devices)
+        width = min(self.form.width, slots // self.form.parts)
         return runner(*self.parts, self.form._replace(width=width))
 
     @property
     def local(self) -> int:
-        """Members of a device, at most."""
-        return -(-len(self.members) // self.form.devices)
+        """Members of a device or a lane, at most."""
+        return -(-len(self.members) // self.form.parts)
 
     @property
     def ids(self) -> np.ndarray:
         """The member of each slot, (slots,): the last blocks are filled with copies of the last member."""
-        slots = self.form.devices * self.form.width * -(-self.local // self.form.width)
+        slots = self.form.parts * self.form.width * -(-self.local // self.form.width)
         return np.minimum(np.arange(slots), len(self.members) - 1)
 
     def choose(self, name: str | None, members_at_once: int | None, limit: int | None, say: Say) -> None:
         """Fix the strategy; compile the program, and narrow it where it is free to be and does not fit."""
         free = name is None and members_at_once is None
+        lanes = (
+            strategy.lanes(jax.default_backend(), name, len(self.members)) if self.form.shard is None else 1
+        )
+        self.form = self.form._replace(lanes=lanes)
         name, width = strategy.choose(
             name, members_at_once, self.local, convolves=self.facts.convolves,
             member_bytes=_bytes(self.facts.carry.params),
@@ -133,7 +137,8 @@ class Plan:
         carry, hyper = self.abstract(slots)
         arguments = (carry, jnp.zeros(slots, bool), jnp.int32(0), self.arrays, hyper)
         copied = _bytes((self.arrays.inputs, self.arrays.targets)) if self.form.shared else 0
-        return memory.cost(self.runner(slots).compiled(*arguments), width, copied)
+        common = _bytes(self.arrays)
+        return memory.cost(self.runner(slots).compiled(*arguments), width, copied, common, self.form.lanes)
 
     def abstract(self, slots: int) -> tuple[Carry, dict[str, Any]]:
         """Return the shapes of the carry and of the hyperparameters of all slots."""

@@ -36,8 +36,8 @@ class Population:
 
     def compact(self) -> bool:
         """Move the active members to a program of half the slots or less, if they fit; tell whether."""
-        devices = self.form.devices
-        size = devices * slots(-(-int(self.active.sum()) // devices), self.form.width)
+        parts = self.form.parts
+        size = parts * slots(-(-int(self.active.sum()) // parts), self.form.width)
         if not self.active.any() or 2 * size > len(self.ids):
             return False
         self._keep()

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -25,11 +26,13 @@ class Form(NamedTuple):
         shared: whether all members see the same batches.
         shard: a plan of `train.shard.members` that splits the members over devices, or None. Each device
             then runs blocks of its own, and nothing is sent between them.
+        lanes: threads of the host, each of which runs the program for its part of the members.
     """
 
     width: int
     shared: bool
     shard: ShardPlan | None = None
+    lanes: int = 1
 
     @property
     def axes(self) -> Carry:
@@ -41,6 +44,33 @@ class Form(NamedTuple):
     def devices(self) -> int:
         """Number of devices."""
         return 1 if self.shard is None else self.shard.devices
+
+    @property
+    def parts(self) -> int:
+        """Parts of equal size that the slots are divided into: by devices, or by lanes."""
+        return self.devices * self.lanes
+
+    def split(self, tree: Any, axes: Any) -> list[Any]:
+        """Divide arrays among the lanes; `axes` has 0 where the members are in front, and None elsewhere."""
+
+        def lane(number: int, axis: int | None, part: Any) -> Any:
+            if axis is None:
+                return part
+            size = jax.tree.leaves(part)[0].shape[0] // self.lanes if jax.tree.leaves(part) else 0
+            return jax.tree.map(lambda leaf: leaf[number * size : (number + 1) * size], part)
+
+        return [
+            jax.tree.map(functools.partial(lane, number), axes, tree, is_leaf=_is_none)
+            for number in range(self.lanes)
+        ]
+
+    def join(self, parts: list[Any], axes: Any) -> Any:
+        """Put together what `split` has divided."""
+
+        def whole(axis: int | None, *parts: Any) -> Any:
+            return parts[0] if axis is None else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+
+        return jax.tree.map(whole, axes, *parts, is_leaf=_is_none)
 
     def place(self, tree: Any, axes: Any) -> Any:
         """Lay out arrays on the devices; `axes` has 0 where the members are in front, and None elsewhere."""
@@ -162,9 +192,33 @@ class Runner:
         chooses = spec.early_stopping is not None or spec.average is not None
         self.result: Callable[[Carry], Result] = jax.jit(result) if chooses else program.result
         self.ready: dict[Any, Any] = {}
+        self._split = jax.jit(functools.partial(form.split, axes=(axes, 0, 0)))
+        self._join = jax.jit(functools.partial(form.join, axes=axes))
 
-    def compiled(self, *arguments: Any) -> Any:
-        """Return the chunk compiled for arguments of these shapes, abstract or not."""
+    def run(
+        self, advance: Callable[..., Carry], carry: Carry, active: Any, stop: Any, data: Arrays, hyper: Hyper
+    ) -> Carry:
+        """Return ``advance(carry, active, stop, data, hyper)``, computed by all lanes at once.
+
+        A call that a thread waits for runs in this thread: so each lane keeps one core busy with small
+        operations, which a single call of the program would leave to one core alone.
+        """
+        if self.form.lanes == 1:
+            return jax.block_until_ready(advance(carry, active, stop, data, hyper))
+        lanes = self._split((carry, active, hyper))
+
+        def run(lane: Any) -> Carry:
+            return jax.block_until_ready(advance(*lane[:2], stop, data, lane[2]))
+
+        with ThreadPoolExecutor(self.form.lanes, thread_name_prefix="sweep") as threads:
+            return jax.block_until_ready(self._join(list(threads.map(run, lanes))))
+
+    def compiled(self, carry: Any, active: Any, stop: Any, data: Any, hyper: Any) -> Any:
+        """Return the chunk compiled for one lane of arguments of these shapes, abstract or not."""
+        arguments = (carry, active, stop, data, hyper)
+        if self.form.lanes > 1:
+            carry, active, hyper = jax.eval_shape(self._split, (carry, active, hyper))[0]
+            arguments = (carry, active, stop, data, hyper)
         leaves, structure = jax.tree.flatten(arguments)
         shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
         if shapes not in self.ready:

@@ -76,7 +76,8 @@ def sweep(
         seeds: whole numbers in [0, 2^32), each for every point.
         strategy: ``"vmap"`` (all at once), ``"scan"`` (one after another), ``"map"`` (blocks of
             `members_at_once`, the last one filled with copies whose results are dropped), or None for the
-            measured rule of `jaxdl.train.sweeps.strategy`.
+            measured rule of `jaxdl.train.sweeps.strategy`. On CPU all but ``"vmap"`` run in a thread for each
+            core, each with its part of the members.
         members_at_once: members of a block; None for the rule.
         batches: ``"shared"``: all members see the same batches, in the order of the first seed;
             ``"independent"``: each in the order of its own seed.

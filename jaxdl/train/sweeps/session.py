@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdl.errors import DivergenceError
@@ -63,7 +62,7 @@ class Session:
         begin = time.perf_counter()
         advance = runner.compiled(*arguments)
         ready = time.perf_counter()
-        after = jax.block_until_ready(advance(*arguments))
+        after = runner.run(advance, *arguments)
         seconds = time.perf_counter() - ready
         self.compile_s += ready - begin
         diverged = population.active & (np.asarray(after.health.word) != 0)
@@ -77,7 +76,7 @@ class Session:
     def _diverged(self, runner: Runner, arguments: Any, found: Health, slots: np.ndarray) -> None:
         """Run the chunk again with every gradient read, in the same form, for the exact steps."""
         before, _, *rest = arguments
-        replayed = runner.replay(before, runner.form.place(slots, 0), *rest).health
+        replayed = runner.run(runner.replay, before, runner.form.place(slots, 0), *rest).health
         for slot in np.flatnonzero(slots):
             exact = replayed if int(replayed.word[slot]) else found
             member = int(self.population.ids[slot])

@@ -1,5 +1,7 @@
 """How many members run at once: a measured rule, and what the memory allows."""
 
+import os
+
 import jax
 
 from jaxdl import _checks
@@ -34,6 +36,18 @@ def choose(
     if strategy == "map":
         return strategy, width
     return named(width, members)
+
+
+def lanes(platform: str, strategy: str | None, members: int) -> int:
+    """Return how many threads of the host run the program, each for its part of the members.
+
+    On CPU one for each core, as long as each has `FEWEST` members: XLA computes small operations of one call
+    on one core. ``"vmap"`` is taken by its word: all members are in one call.
+    """
+    if platform != "cpu" or strategy == "vmap":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, members // FEWEST))
 
 
 def named(width: int, members: int) -> tuple[str, int]:
