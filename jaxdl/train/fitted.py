@@ -24,7 +24,7 @@ class Timing:
     examples_per_second: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
     """A trained network and all that came with it.
 
@@ -59,6 +59,12 @@ class Fitted:
     stopping: Stopping | None = None
     stopped: str | None = None
     example: jax.ShapeDtypeStruct | None = None
+
+    def __repr__(self) -> str:
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        words = [self.history.line(self.history.epochs - 1)] if self.history.epochs else []
+        words += [f"{count:,} parameters", *([] if self.stopped is None else [f"stopped: {self.stopped}"])]
+        return f"Fitted({'; '.join(words)})"
 
     def averaged(self) -> "Fitted":
         """Return the same with the averaged parameters in the place of the last ones.

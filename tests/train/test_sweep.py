@@ -56,6 +56,8 @@ def one_by_one() -> list[train.Fitted]:
 def test_one_after_another_is_fit_bit_by_bit(one_by_one: list[train.Fitted]) -> None:
     found = sweep(strategy="scan")
     assert (found.strategy, found.members_at_once, len(found)) == ("scan", 1, 5)
+    assert repr(found).startswith("Sweep(5 members by learning_rate, seed: 5 finished; recorded: loss")
+    assert repr(found.member(0)).startswith("Fitted(epoch   4  loss ")
     for member, fitted in zip(found, one_by_one):
         assert digest((member.params, member.state)) == digest((fitted.params, fitted.state))
         for name in fitted.history:

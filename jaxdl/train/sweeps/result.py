@@ -21,7 +21,7 @@ from jaxdl.train.sweeps.table import Table
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """All members of a sweep, trained.
 
@@ -64,6 +64,12 @@ class Sweep:
     average: Tree | None = None
     stopping: Stopping | None = None
     example: jax.ShapeDtypeStruct | None = None
+
+    def __repr__(self) -> str:
+        counts = {status: self.status.count(status) for status in (FINISHED, STOPPED, DIVERGED)}
+        ends = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        names = ", ".join([*self.hyper, "seed"])
+        return f"Sweep({len(self)} members by {names}: {ends}; recorded: {', '.join(self.history)})"
 
     @property
     def hyper(self) -> dict[str, np.ndarray]:
