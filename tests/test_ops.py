@@ -20,7 +20,7 @@ from jaxdl import kernels, losses, metrics
 from jaxdl.kernels import dense
 
 # Tested beside their modules: they take whole networks, data sets and files.
-ELSEWHERE = ("jaxdl.net", "jaxdl.train", "jaxdl.data", "jaxdl.plot", "jaxdl.errors")
+ELSEWHERE = ("jaxdl.net", "jaxdl.train", "jaxdl.data", "jaxdl.plot", "jaxdl.errors", "jaxdl.weights")
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = pytest.mark.parametrize("op", opspec.OPS, ids=lambda op: op.name)
 SMOOTH = pytest.mark.parametrize("op", [op for op in opspec.OPS if op.differentiable], ids=lambda op: op.name)

@@ -35,13 +35,14 @@ def probe(gradients: Any, *, thorough: bool = False) -> jax.Array:
     return sum((jnp.sum(jnp.abs(leaf.astype(jnp.float32))) for leaf in small), jnp.zeros(()))
 
 
-def words(costs: jax.Array, probes: jax.Array, wrong: jax.Array) -> jax.Array:
-    """Return the bits of what is wrong in each step, 0 where it is healthy, int32 (steps,)."""
-    bad = (~jnp.isfinite(costs), ~jnp.isfinite(probes), wrong)
-    return sum(
-        (jnp.where(flag, bit, 0) for flag, bit in zip(bad, (LOSS, GRADIENT, LABEL), strict=True)),
-        jnp.zeros(costs.shape, jnp.int32),
-    )
+def words(ys: dict[str, jax.Array], wrong: jax.Array) -> jax.Array:
+    """Return the bits of what is wrong in each step, 0 where it is healthy, int32 (steps,).
+
+    ``"cost"``, ``"probe"`` and ``"after"`` are taken out of `ys`, what the steps have recorded.
+    """
+    bad = (~jnp.isfinite(ys.pop("cost")), ~jnp.isfinite(ys.pop("probe")), wrong)
+    bits = (jnp.where(flag, bit, 0) for flag, bit in zip(bad, (LOSS, GRADIENT, LABEL), strict=True))
+    return sum(bits, ys.pop("after", jnp.int32(0))).astype(jnp.int32)
 
 
 def wrong_labels(outputs: Any, targets: Any, indices: jax.Array) -> jax.Array:

@@ -56,6 +56,14 @@ def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:
                 explain("train", name, got=f"a {type(part).__name__}", expected="a function",
                         fix="see jaxdl.train.make_train for what it is called with")
             )  # fmt: skip
+        try:
+            hash(part)
+        except TypeError:
+            raise TypeError(
+                explain("train", name, got=f"a {type(part).__name__} that cannot be hashed",
+                        expected="what can be a key, since programs are kept for the parts they are made of",
+                        fix="a plain function, or @dataclass(frozen=True)")
+            ) from None  # fmt: skip
 
 
 def strong(hyper: Hyper) -> Hyper:

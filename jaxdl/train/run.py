@@ -1,7 +1,7 @@
 """The pieces of a run: its start, one epoch of steps and validation, and its result."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import optax
 from jax import lax
 
 from jaxdl import _checks, optim
-from jaxdl.errors import explain
+from jaxdl.errors import DtypeError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train import evaluation, health, stopping
 from jaxdl.train.fetch import fetcher
@@ -148,14 +148,15 @@ class Run:
         learner, ys = lax.scan(self.body(carry, number, data, hyper, fetch), learner_of(carry), items)
         outputs = self._abstract_outputs(carry, data, hyper)
         wrong = health.wrong_labels(outputs, data.targets, indices)
-        words = health.words(ys.pop("cost"), ys.pop("probe"), wrong)
+        words = health.words(ys, wrong)
         first = jnp.argmax(words != 0).astype(jnp.int32)
         found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])
         params, state, opt_state = learner
         carry = carry._replace(params=params, state=state, opt_state=opt_state,
                                health=first_health(carry.health, found))  # fmt: skip
         recorded = {name: jnp.mean(values, axis=0) for name, values in ys.items()}
-        return carry, recorded | {f"step_{name}": values for name, values in ys.items()}
+        by_step = {f"step_{name}": values for name, values in ys.items() if f"step_{name}" not in ys}
+        return carry, recorded | by_step
 
     def _history(
         self, params: Tree, state: Tree, opt_state: Any, data: Arrays, hyper: Hyper
@@ -195,7 +196,7 @@ class Run:
 
         def record(opt_state: Any, inputs: Any, targets: Any, key: jax.Array) -> Any:
             step = Step(params, state, params, params, opt_state, data.scaled(inputs), targets, key, hyper)
-            return dict(self.spec.record(step))  # type: ignore[misc]
+            return _checked_record(self.spec.record(step))  # type: ignore[misc]
 
         batch = self._abstract_batch((data.inputs, data.targets))
         found = jax.eval_shape(record, opt_state, *batch, jax.random.key(0))
@@ -212,6 +213,22 @@ class Run:
             return self.net.apply(carry.params, carry.state, data.scaled(x), train=False, hyper=hyper)[0]
 
         return jax.eval_shape(run, self._abstract_batch(data.inputs))
+
+
+def _checked_record(found: Any) -> dict[str, Any]:
+    wrong = (
+        found
+        if not isinstance(found, Mapping)
+        else next((value for value in found.values() if isinstance(value, Mapping | list | tuple)), None)
+    )
+    if wrong is not None:
+        raise DtypeError(
+            explain("train", "record", got=f"a function that returns a {type(wrong).__name__}"
+                    f"{' in a dict' if isinstance(found, Mapping) else ''}",
+                    expected="a dict of arrays by name",
+                    fix="lambda step: {'norm': optim.gradient_norm(step)}")
+        )  # fmt: skip
+    return dict(found)
 
 
 def learner_of(carry: Carry) -> tuple[Tree, Tree, Any]:

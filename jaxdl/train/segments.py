@@ -58,7 +58,7 @@ class StreamedRun(Run):
             learner, kept, found = held
             x, y = (lax.dynamic_index_in_dim(leaf, i, keepdims=False) for leaf in (inputs, targets))
             learner, ys = body(learner, (first + i, (x, y)))
-            word = health.words(ys.pop("cost"), ys.pop("probe"), jnp.bool_(False))
+            word = health.words(ys, jnp.bool_(False))
             here = Health(jnp.where(word == 0, -1, number + i), word)
             return learner, _recorded(kept, ys, first + i), first_health(found, here)
 

@@ -16,7 +16,7 @@ from jaxdl.train.order import SHUFFLES
 from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.stopping import EarlyStopping, Stopping
 
-RESERVED = ("loss", "cost", "probe", "step_loss")
+RESERVED = ("loss", "cost", "probe", "after", "step_loss")
 Hyper = Mapping[str, Any]
 Loss = Callable[..., jax.Array]
 Metric = Callable[[Any, Any], jax.Array]
@@ -36,7 +36,7 @@ class Step(NamedTuple):
         opt_state: state of the optimizer after the update.
         inputs: the batch, scaled.
         targets: its targets.
-        key: the key that dropout had in this step.
+        key: the key that dropout had in this step; with micro-batches, each folds its number into it.
         hyper: the hyperparameters.
     """
 

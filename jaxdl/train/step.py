@@ -81,8 +81,9 @@ def make_gradient(objective: Callable[..., Any], spec: Spec) -> Callable[..., An
 
 def make_rule(held: Freeze, optimizer: Any, hyper: Hyper, spec: Spec) -> optax.GradientTransformation:
     """Return the optimizer's rule for what is not frozen, with the average of the parameters behind it."""
-    whole = held.rule(rule(optimizer, hyper))
-    return whole if spec.average is None else optax.chain(whole, optim.track_average(spec.average))
+    whole = rule(optimizer, hyper)
+    # Within what is not frozen: the average of a constant would round.
+    return held.rule(whole if spec.average is None else optax.chain(whole, optim.track_average(spec.average)))
 
 
 def make_step(
@@ -96,7 +97,8 @@ def make_step(
 ) -> Callable[..., Any]:
     """Return ``step((params, state, opt_state), (x, y, key)) -> learner, recorded``.
 
-    Among what is recorded are ``"cost"`` and ``"probe"``, of which `health.words` makes the health word.
+    Among what is recorded are ``"cost"`` and ``"probe"``, of which `health.words` makes the health word, and
+    if `thorough` ``"after"``, what is wrong with the parameters behind the update.
     """
     gradient = make_gradient(objective, spec)
 
@@ -108,6 +110,8 @@ def make_step(
             ys |= spec.record(Step(params, before, gradients, updates, opt_state, x, y, key, hyper))
         ys |= {"cost": cost, "probe": health.probe(gradients, thorough=thorough)}
         params, state = held.keep((params, before), (optax.apply_updates(params, updates), state))
+        if thorough:
+            ys["after"] = health.parameters_word(params)
         return spec.layout.learner((params, state, opt_state)), ys
 
     return step
