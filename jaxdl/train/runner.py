@@ -29,6 +29,7 @@ class Runner:
         self.chooses = spec.early_stopping is not None or spec.average is not None
         self.result = jax.jit(program.result) if self.chooses else program.result
         self.advance = jax.jit(program.advance)
+        self.once = jax.jit(with_one_epoch(plain).advance)  # lowered for the digest, never compiled
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
@@ -56,20 +57,23 @@ class Runner:
 
     def digest(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> str:
         """Return the SHA-256 of `advance` as the compiler gets it, the same for any number of epochs."""
-        once, carry = of_one_epoch(self.run, carry)
-        text = jax.jit(once.advance).lower(carry, jnp.int32(1), arrays, hyper).as_text()
+        text = self.once.lower(of_one_epoch(carry), jnp.int32(1), arrays, hyper).as_text()
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_one_epoch(run: Kind, carry: Carry) -> tuple[Kind, Carry]:
-    """Return a run as it would be with one epoch, and its state with a history of one row, as a shape."""
+def with_one_epoch(run: Kind) -> Kind:
+    """Return a run as it would be with one epoch."""
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, epochs=1))
+
+
+def of_one_epoch(carry: Carry) -> Carry:
+    """Return a state whose history has one row, as a shape."""
 
     def row(values: Any) -> Any:
         sharding = values.sharding if getattr(values, "committed", False) else None
         return jax.ShapeDtypeStruct((1, *values.shape[1:]), values.dtype, sharding=sharding)
 
-    once = dataclasses.replace(run, spec=dataclasses.replace(run.spec, epochs=1))
-    return once, carry._replace(history={name: row(values) for name, values in carry.history.items()})
+    return carry._replace(history={name: row(values) for name, values in carry.history.items()})
 
 
 def _compiled(kept: dict[Any, jax.stages.Compiled], function: Any, *arguments: Any) -> jax.stages.Compiled:
