@@ -411,7 +411,7 @@ def test_callbacks_see_the_run_and_may_end_it() -> None:
     assert all(m.history.epochs == m.epoch and m.examples_per_second > 0 for m in moments)
     assert 0 < moments[0].seconds <= last.seconds == fitted.timing.run
     jax.tree.map(np.testing.assert_array_equal, last.carry.params, fitted.params)
-    whole = run(epochs=300, callbacks=[lambda moment: None])
+    whole = run(epochs=300, callbacks=[lambda moment: "over" if moment.epoch == 300 else None])
     assert whole.stopped is None
     with pytest.raises(ValueError, match=r"Fix: fit\(..., average=0.999\)"):
         whole.averaged()
