@@ -175,8 +175,7 @@ def _end(trained: Sweep, session: Session) -> Sweep:
     raise Interrupted(
         f"sweep: {session.stop.name} stopped the sweep after epoch {session.done} of {session.spec.epochs}, "
         f"with {left} of {len(trained)} members in training. The members so far are in `error.fitted`, a "
-        f"Sweep. Fix: it cannot go on; start it again, or train its best member on with "
-        f"fit(..., checkpoint='runs/a')",
+        f"Sweep; it cannot go on. Fix: start it again, with fewer members or epochs where it takes too long",
         fitted=trained, epoch=session.done,
     )  # fmt: skip
 
