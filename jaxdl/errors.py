@@ -68,7 +68,7 @@ class Interrupted(KeyboardInterrupt):
     """A training run was stopped by Ctrl-C, or another signal, after a whole chunk of epochs.
 
     Attributes:
-        fitted: the `Fitted` so far.
+        fitted: the `Fitted` so far; the `Sweep` so far, where `jaxdl.train.sweep` was stopped.
         epoch: whole epochs that it was trained for.
     """
 

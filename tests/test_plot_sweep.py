@@ -1,5 +1,6 @@
 """Pictures of a sweep: what is drawn is what was recorded; what diverged is marked."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,8 @@ def test_curves_are_those_of_the_members_and_end_with_a_cross() -> None:
     assert figure.axes[1].get_ylabel() == "rate"
     with pytest.raises(KeyError, match="'f1' was not recorded"):
         plot.parallel_curves(found, colour="rate", value="f1")
+    nothing = np.full((12, 2), np.nan)
+    nothing[10, 0] = 1.0  # of a member that diverged
+    found = dataclasses.replace(found, history={"valid_loss": nothing})
+    with pytest.raises(ValueError, match="'valid_loss' has no finite value of a member that did not diverge"):
+        plot.parallel_curves(found, colour="rate")

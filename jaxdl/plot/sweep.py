@@ -93,7 +93,8 @@ def parallel_curves(
 ) -> "Figure":
     """Draw a curve for each member by epoch, coloured by a hyperparameter.
 
-    A cross marks the last finite value of a member that diverged, a dot the end of one that stopped early.
+    A cross marks the last finite value of a member that diverged, a dot the end of one that stopped early
+    or was interrupted.
 
     Args:
         sweep: the `Sweep`.
@@ -107,7 +108,8 @@ def parallel_curves(
     Raises:
         MissingExtraError: matplotlib is not installed.
         DtypeError: `sweep` is something else.
-        ValueError: no such hyperparameter, or not one value an epoch.
+        ValueError: no such hyperparameter, not one value an epoch, or no finite value of any member that did
+            not diverge.
         KeyError: `value` was not recorded.
 
     Example:
@@ -127,6 +129,11 @@ def parallel_curves(
     values = _column(sweep, "colour", colour)
     sweep.final(value)
     curves = sweep.history[value]
+    sane = curves[[status != "diverged" for status in sweep.status]]
+    if not np.isfinite(sane).any():
+        raise ValueError(
+            f"plot.parallel_curves: '{value}' has no finite value of a member that did not diverge"
+        )
     figure = _figure.figure(1, panel_size=(6.8, 4.0))
     axes = figure.axes[0]
     scale = ScalarMappable(_norm(values), "viridis")
@@ -141,7 +148,7 @@ def parallel_curves(
             axes.scatter(
                 epochs[last], curve[last], color="C3" if mark == "x" else tint, marker=mark, zorder=3
             )
-    _range(axes, sweep, curves)
+    _range(axes, sane[np.isfinite(sane)])
     diverged = len(sweep.errors)
     title = f"{len(sweep)} members" + (f", {diverged} diverged" if diverged else "")
     axes.set(xlabel="epoch", ylabel=value.replace("_", " "), title=title)
@@ -202,10 +209,8 @@ def _norm(values: np.ndarray) -> Any:
     return LogNorm(low, high) if low > 0 and high >= WIDE * low else Normalize(low, high)
 
 
-def _range(axes: "Axes", sweep: Sweep, curves: np.ndarray) -> None:
-    """Show what the members that did not diverge did; a log scale where their values are very different."""
-    sane = curves[[status != "diverged" for status in sweep.status]]
-    sane = sane[np.isfinite(sane)]
+def _range(axes: "Axes", sane: np.ndarray) -> None:
+    """Show these values, of the members that did not diverge; on a log scale where they differ widely."""
     low, high = sane.min(), sane.max()
     if low > 0 and high >= WIDE * low:
         axes.set_yscale("log")

@@ -75,8 +75,9 @@ def fit(
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
         callbacks: functions ``callback(moment) -> None or a reason to stop``, called with a `Moment` after
-            every healthy chunk, in turn. The string that one returns ends the run, and is `Fitted.stopped`;
-            what one raises is raised, after the state was saved where there is a checkpoint.
+            every healthy chunk, in turn. The string that one returns before the last epoch ends the run, and
+            is `Fitted.stopped`; what one raises is raised, after the state was saved where there is a
+            checkpoint.
         log: where metrics go, a record an epoch: a path that ends in ``.jsonl`` or ``.csv``, a writer of
             `train.log`, such as ``log.TensorBoard("runs/a")``, or a list of such. It is appended to after
             every chunk; a run that is resumed cuts away later epochs, so that none is written twice.

@@ -22,6 +22,7 @@ class StopSignal:
 
     Args:
         names: of the signals, such as ``("SIGINT", "SIGTERM")``; none leaves Ctrl-C as it is.
+        op: what is stopped, for messages.
 
     Raises:
         DtypeError: `names` is no sequence of strings.
@@ -34,16 +35,17 @@ class StopSignal:
         'SIGINT'
     """
 
-    def __init__(self, names: Sequence[str] = ("SIGINT",)) -> None:
+    def __init__(self, names: Sequence[str] = ("SIGINT",), *, op: str = "fit") -> None:
+        self.op = op
         if isinstance(names, str) or not isinstance(names, Sequence):
             raise DtypeError(
-                explain("fit", "stop_on", got=repr(names), expected="a tuple of names of signals",
+                explain(op, "stop_on", got=repr(names), expected="a tuple of names of signals",
                         fix="stop_on=('SIGINT', 'SIGTERM')")
             )  # fmt: skip
         for name in names:
             if name not in signal.Signals.__members__ or name in UNCATCHABLE:
                 raise ValueError(
-                    explain("fit", "stop_on", got=repr(name), expected="a signal that can be caught",
+                    explain(op, "stop_on", got=repr(name), expected="a signal that can be caught",
                             fix="stop_on=('SIGINT', 'SIGTERM')")
                 )  # fmt: skip
         self.numbers = [signal.Signals[name] for name in names]
@@ -77,7 +79,7 @@ class StopSignal:
     def _caught(self, number: int, frame: FrameType | None) -> None:
         if self.name is not None:
             self.restore()
-            raise KeyboardInterrupt(f"fit: stopped at once by a second {signal.Signals(number).name}")
+            raise KeyboardInterrupt(f"{self.op}: stopped at once by a second {signal.Signals(number).name}")
         self.name = signal.Signals(number).name
         # Written directly: a handler may run in the middle of a print.
         os.write(2, f"\n{self.name}: the run stops after this chunk; again: at once\n".encode())

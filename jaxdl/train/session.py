@@ -71,7 +71,8 @@ def run(
     """Run chunks of whole epochs up to the last one, early stopping, or a hook that returns a reason.
 
     Hooks are called in turn after every healthy chunk with the `Moment`; what one returns (a string) ends the
-    run with that reason, after the hooks behind it were called. `report(carry, step, steps)` replays the step
+    run with that reason, after the hooks behind it were called; after the last epoch it is no reason, as the
+    run is whole. `report(carry, step, steps)` replays the step
     at which the run diverged. A chunk ends no later than at the epoch that ``hook.until(epoch)`` returns,
     where a hook has such a method.
     """
@@ -91,8 +92,8 @@ def run(
             raise_diverged(found, carry, int(found.step) // steps, hyper, again)
         carry, total, done = after, total + seconds, int(after.epoch) - moment.epoch
         speed = done * steps * spec.batch_size / seconds
-        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed, early(carry),
-                        step=int(carry.epoch) * steps)  # fmt: skip
+        moment = Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), total, speed,
+                        early(carry, spec), step=int(carry.epoch) * steps)  # fmt: skip
         reporter.epoch(moment.epoch, moment.history, speed)
         moment = called(hooks, moment, spec.layout)
         chunk = max(1, int(np.ceil(CHUNK_SECONDS * done / seconds)))
@@ -101,7 +102,7 @@ def run(
 
 def beginning(carry: Carry, spec: Spec) -> Moment:
     """Return the moment before anything was run."""
-    return Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, early(carry))
+    return Moment(int(carry.epoch), spec.epochs, carry, history_of(carry), 0.0, 0.0, early(carry, spec))
 
 
 def _stop(moment: Moment, chunk: int, hooks: Sequence[Hook]) -> int:
@@ -115,9 +116,10 @@ def history_of(carry: Carry) -> History:
     return History({name: np.asarray(values)[: int(carry.epoch)] for name, values in carry.history.items()})
 
 
-def early(carry: Carry) -> str | None:
-    """Say that early stopping has ended a run, or return None."""
-    return EARLY if carry.stopping is not None and bool(carry.stopping.stopped) else None
+def early(carry: Carry, spec: Spec) -> str | None:
+    """Say that early stopping has ended a run before its last epoch, or return None."""
+    ended = carry.stopping is not None and bool(carry.stopping.stopped)
+    return EARLY if ended and int(carry.epoch) < spec.epochs else None
 
 
 def check_callbacks(callbacks: Any) -> list[Hook]:
@@ -143,7 +145,7 @@ def called(hooks: Sequence[Hook], moment: Moment, plan: Plan = ALONE) -> Moment:
         except Exception as error:
             _save(hooks, hook, moment, error)
             raise
-        if reason is not None and moment.stopped is None:
+        if reason is not None and moment.stopped is None and moment.epoch < moment.epochs:
             moment = dataclasses.replace(moment, stopped=reason)
     return _agreed(moment, plan)
 

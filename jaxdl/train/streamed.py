@@ -134,8 +134,9 @@ class _Run:
             self.examples += segment.steps * self.spec.batch_size
             speed, last = segment.steps * self.spec.batch_size / (now - last), now
             place = 0 if segment.final else segment.first + segment.steps
+            stopped = session.early(carry, self.spec)
             moment = Moment(int(carry.epoch), self.spec.epochs, carry, session.history_of(carry), now - begin,
-                            speed, session.early(carry), place, segment.state, self.step)  # fmt: skip
+                            speed, stopped, place, segment.state, self.step)  # fmt: skip
             self.host.reporter.segment(moment.epoch, place, segment.length, moment.history, speed)
             moment = session.called(self.host.hooks, moment)
             self.feed.fill = max(1, int(np.ceil(CHUNK_SECONDS * segment.steps / seconds)))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +12,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from common import DATA, LOSS, METRICS, NET, X, Y, sgd
 
 from jaxdl import net, train
-from jaxdl.errors import DivergenceError, DivergenceWarning, DtypeError, ShapeError
+from jaxdl.errors import DivergenceError, DivergenceWarning, DtypeError, Interrupted, ShapeError
 from jaxdl.models import MLP, MLPConfig
 from jaxdl.train import points
 from jaxdl.train.sweeps import strategy
 from jaxdl.train.sweeps.members import members
 from jaxdl.train.sweeps.plan import Parts, Plan
-from jaxdl.train.sweeps.strategy import AT_ONCE_BYTES, rule
+from jaxdl.train.sweeps.reporter import SweepReporter
 
 ROOT = Path(__file__).parents[2]
 RATES = [0.05, 0.1, 0.2, 0.4, 0.8]
@@ -162,7 +164,9 @@ def test_a_member_that_diverges_touches_no_other_and_is_named(form: dict[str, An
         found.member(3)
     assert np.isnan(found.history["loss"][3]).all()
     assert found.index("valid_loss") == sane.index("valid_loss")
-    assert found.table("valid_loss").columns["member"][-1] == 3
+    for column in ("valid_loss", "min_loss", "learning_rate", "epochs", "member"):
+        for mode in ("min", "max"):
+            assert found.table(column, mode=mode).columns["member"][-1] == 3
     assert found.over_seeds().columns["diverged"].tolist() == [0, 0, 0, 1, 0]
 
 
@@ -178,13 +182,6 @@ def test_lanes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.errors[5].step == two.errors[5].step
     for part in ("params", "opt_state", "history"):
         assert digest(getattr(one, part)) == digest(getattr(two, part))
-
-
-def test_a_lane_for_each_core_that_has_enough_members() -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert strategy.lanes("cpu", None, 10_000) == cores
-    assert [strategy.lanes("cpu", None, count) for count in (1, 4)] == [1, 1]
-    assert strategy.lanes("cpu", "vmap", 10_000) == strategy.lanes("gpu", None, 10_000) == 1
 
 
 def test_divergence_in_a_later_epoch_and_no_compilation_for_other_values() -> None:
@@ -217,13 +214,16 @@ def test_all_members_diverged() -> None:
         sweep([1e30, 2e30, 3e30, 4e30, 5e30])
 
 
-STOPPING = {"early_stopping": train.EarlyStopping("valid_loss", patience=2), "epochs": 60}
+STOPPING = {"early_stopping": train.EarlyStopping("valid_loss", patience=2), "epochs": 12}
 
 
 def test_members_stop_by_themselves_and_may_leave_the_program() -> None:
     rates = [0.2, 0.5, 1.0, 2.0, 4.0, 8.0]
     kept = sweep(rates, **STOPPING)
     assert len(set(kept.epochs)) >= 3
+    # The patience of the first ends with its last epoch.
+    assert bool(kept.stopping.stopped[0])
+    assert (kept.status[0], set(kept.status[1:]), kept.member(0).stopped) == ("finished", {"stopped"}, None)
     for index, rate in enumerate(rates):
         alone, member = fit(rate, **STOPPING), kept.member(index)
         assert kept.epochs[index] == int(alone.stopping.epochs) == member.history.epochs
@@ -261,14 +261,6 @@ def test_memory_is_known_before_the_start(monkeypatch: pytest.MonkeyPatch) -> No
         sweep(memory=1000)
 
 
-def test_rule_of_the_default() -> None:
-    assert rule("gpu", 1000, 10**9, True) == 1000
-    assert rule("cpu", 1000, AT_ONCE_BYTES // 8, False) == 8
-    assert rule("cpu", 5, AT_ONCE_BYTES // 8, False) == 5
-    assert rule("cpu", 1000, AT_ONCE_BYTES // 8, True) == 1
-    assert rule("cpu", 1000, AT_ONCE_BYTES // 2, False) == 1
-
-
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -282,6 +274,15 @@ def test_rule_of_the_default() -> None:
             r"'learning_rate' is -0.1; expected \[0, inf\)",
         ),
         ({"hyper": {"learning_rate": 0.1, "dropuot": [0.1, 0.2]}}, ValueError, "spelling of 'dropuot'"),
+        (
+            {"hyper": {"learning_rate": 0.1, "loss": [0.1, 0.2]}},
+            ValueError,
+            "'hyper' is with the name 'loss'",
+        ),
+        ({"record": lambda step: {"status": 0.0}}, ValueError, "'record' is with the name 'status'"),
+        ({"seeds": np.array([[1, 2]])}, DtypeError, "'seeds' is"),
+        ({"seeds": jax.random.key(1)}, DtypeError, "'seeds' is"),
+        ({"stop_on": "SIGINT"}, DtypeError, "sweep: argument 'stop_on'"),
         ({"hyper": {"rate": [0.1, 0.2]}}, ValueError, "without 'learning_rate'"),
         ({"hyper": {"learning_rate": [0.1, np.nan]}}, ValueError, "nan at index 1"),
         ({"hyper": {"learning_rate": [[0.1]]}}, ShapeError, "at least one"),
@@ -312,6 +313,7 @@ def test_results_are_asked_for_by_name() -> None:
         (lambda: found.best("f1"), KeyError, "'f1' was not recorded"),
         (lambda: found.table("f1"), ValueError, "'f1'; expected one of"),
         (lambda: found.member(5), IndexError, "5; expected below 5"),
+        (lambda: found.member("a"), DtypeError, "'a'; expected a whole number"),  # type: ignore[arg-type]
     ):
         with pytest.raises(error, match=words):
             call()
@@ -322,8 +324,50 @@ def test_results_are_asked_for_by_name() -> None:
     ]  # fmt: skip
     assert columns["member"][0] == found.index("valid_accuracy", mode="max")
     assert columns["max_valid_accuracy"].max() == found.history["valid_accuracy"].max()
+    best = found.table("max_valid_accuracy").columns["max_valid_accuracy"]
+    assert best[0] == best.max() > best[-1]
     digits = found.member(-1).history
     np.testing.assert_array_equal(digits["loss"], found.history["loss"][4])
+
+
+def test_hyperparameters_that_only_the_start_reads_are_read() -> None:
+    def injected(hyper: Any) -> optax.GradientTransformation:
+        return optax.inject_hyperparams(optax.sgd)(learning_rate=hyper["learning_rate"])
+
+    def falling(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        return -outputs[:, 0]
+
+    weight = net.from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
+    found = train.sweep(
+        weight, (np.ones((1, 1)), np.ones((1, 1))), loss=falling, optimizer=injected, epochs=3, batch_size=1,
+        hyper=points.grid(learning_rate=RATES), progress="off",
+    )  # fmt: skip
+    np.testing.assert_allclose(found.params["w"].ravel(), 3 * np.float32(RATES), rtol=1e-6)
+
+
+def test_a_signal_lets_the_chunk_end_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chunk(reporter: Any, done: int, *_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(SweepReporter, "chunk", chunk)
+    words = r"sweep: SIGINT stopped the sweep after epoch 1 of 4, with 4 of 5 members in training"
+    with pytest.warns(DivergenceWarning), pytest.raises(Interrupted, match=words) as caught:
+        sweep([0.05, 0.1, 0.2, 1e30, 0.8])
+    assert signal.getsignal(signal.SIGINT) is before
+    found = caught.value.fitted
+    assert (type(found), caught.value.epoch) == (train.Sweep, 1)
+    assert found.status == ("interrupted",) * 3 + ("diverged", "interrupted")
+    assert found.epochs.tolist() == [1, 1, 1, 0, 1]
+    assert "4 interrupted, 1 diverged" in repr(found)
+    monkeypatch.undo()
+    whole = sweep()
+    member = found.best()
+    assert (member.stopped, member.history.epochs) == ("interrupted", 1)
+    np.testing.assert_array_equal(found.final("valid_loss")[:3], whole.history["valid_loss"][:3, 0])
+    monkeypatch.setattr(SweepReporter, "chunk", lambda *_: [chunk(None, 0), chunk(None, 0)])
+    with pytest.raises(KeyboardInterrupt, match="sweep: stopped at once"):
+        sweep()
 
 
 @pytest.mark.slow  # 15 s

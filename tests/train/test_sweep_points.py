@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.train import Table, points
-from jaxdl.train.sweeps.members import members
+from jaxdl.train.sweeps.members import check_names, members
 
+CURVES = ["loss", "accuracy"]
 KEY = jax.random.key(0)
 
 
@@ -57,6 +59,11 @@ def test_random_is_uniform_on_its_scale_and_each_name_is_drawn_by_itself() -> No
         (lambda: points.grid(rate=["a"]), DtypeError, "real numbers"),
         (lambda: points.grid(rate=[True]), DtypeError, "of dtype bool"),
         (lambda: points.zip(a=[1, 2], b=[1]), ShapeError, "'a': 2, 'b': 1"),
+        (lambda: Table({"a": [1, 2]}), DtypeError, "a list; expected a NumPy array"),  # type: ignore[dict-item]
+        (lambda: Table({"a": np.array([None])}), DtypeError, "of dtype object"),
+        (lambda: Table({"a": np.arange(2), "b": np.arange(3)}), ShapeError, r"'b': \(3,\)"),
+        (lambda: Table({"a": np.ones((2, 2))}), ShapeError, r"\(rows,\)"),
+        (lambda: Table({"a": np.ones(2)}).sorted("a", last=np.ones(3, bool)), ShapeError, "one bool a row"),
         (lambda: points.log(0.0, 1.0), ValueError, r"expected \(0, inf\)"),
         (lambda: points.log(-1.0, 1.0), ValueError, r"expected \(0, inf\)"),
         (lambda: points.log(1.0, 1.0), ValueError, "above low"),
@@ -72,12 +79,24 @@ def test_random_is_uniform_on_its_scale_and_each_name_is_drawn_by_itself() -> No
         (lambda: members(0.1, 0), DtypeError, "points, or a dict"),  # type: ignore[arg-type]
         (lambda: members({"a": [1, 2], "b": [1, 2, 3]}, 0), ShapeError, "'a': 2, 'b': 3"),
         (lambda: members({"seed": [1, 2]}, 0), ValueError, "a column of that name"),
+        *(
+            (lambda name=name: members({name: 1}, 0), ValueError, "'hyper'")
+            for name in ("members", "diverged")
+        ),
+        *(
+            (lambda name=name: check_names([name], CURVES, []), ValueError, f"with the name '{name}'")
+            for name in ("accuracy", "min_loss", "max_accuracy", "std_loss", "std_accuracy")
+        ),
+        (lambda: check_names([], [*CURVES, "min_loss"], ["min_loss"]), ValueError, "'metrics' is with"),
+        (lambda: check_names([], [*CURVES, "epochs"], []), ValueError, "'record' is with the name 'epochs'"),
         (lambda: members({"a": None}, 0), DtypeError, "real numbers"),
         (lambda: members({}, []), ValueError, "different whole numbers"),
         (lambda: members({}, [1, 1]), ValueError, "different whole numbers"),
         (lambda: members({}, 2**32), ValueError, r"2\^32"),
         (lambda: members({}, -1), ValueError, "at least 0"),
         (lambda: members({}, 0.5), DtypeError, "seeds=range"),  # type: ignore[arg-type]
+        (lambda: members({}, np.array(0.5)), DtypeError, "a whole number"),
+        (lambda: members({}, jnp.ones(2)), DtypeError, "seeds=range"),
         (lambda: members({}, [0.5]), DtypeError, "a whole number"),  # type: ignore[list-item]
     ],
 )
@@ -92,6 +111,8 @@ def test_every_point_meets_every_seed() -> None:
     assert (found.hyper["l2"].tolist(), found.seeds.tolist()) == ([3.0] * 6, [5, 6, 7] * 2)
     assert (found.points.tolist(), found.words(4)) == ([0, 0, 0, 1, 1, 1], "rate=0.2, l2=3, seed=6")
     assert len(members(None, 2**32 - 1)) == 1
+    for seeds in (5, np.uint32(5), np.array(5), np.array([5]), jnp.int32(5), jnp.arange(5, 6)):
+        assert members(None, seeds).seeds.tolist() == [5]
 
 
 def test_table_sorts_nan_last_and_writes_what_it_holds(tmp_path: Path) -> None:

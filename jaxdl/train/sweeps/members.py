@@ -1,7 +1,7 @@
 """The members of a sweep: every point with every seed, checked before anything is compiled."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,8 +15,11 @@ from jaxdl.train import door
 from jaxdl.train.spec import Arrays
 from jaxdl.train.sweeps.points import Points, column
 
-# Of the table, beside the hyperparameters.
-COLUMNS = ("member", "seed", "status", "epochs")
+# Of the tables, beside the hyperparameters and the curves.
+COLUMNS = ("member", "seed", "status", "epochs", "members", "diverged")
+
+
+Seeds = int | Sequence[int] | np.ndarray | jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Members:
         return both[:, 0], both[:, 1]
 
 
-def members(hyper: Points | Mapping[str, Any] | None, seeds: int | Sequence[int]) -> Members:
+def members(hyper: Points | Mapping[str, Any] | None, seeds: Seeds) -> Members:
     """Combine points and seeds, each point with each seed, or raise."""
     columns = _columns(hyper)
     drawn = _seeds(seeds)
@@ -75,6 +78,27 @@ def check_ranges(found: Members, net: Net, arrays: Arrays, optimizer: Any) -> No
         door.ranges(net, arrays, optimizer, values)
 
 
+def end_name(curve: str) -> str:
+    """Return the name of the column with the best of a curve: the least of a loss, else the greatest."""
+    return f"{'min' if curve.endswith('loss') else 'max'}_{curve}"
+
+
+def check_names(hyper: Collection[str], curves: Collection[str], metrics: Collection[str]) -> None:
+    """Check that no two columns of a table would have the same name."""
+    made = {*COLUMNS, *map(end_name, curves)}
+    if taken := sorted(made & set(curves)):
+        _refuse("metrics" if taken[0] in metrics else "record", taken[0])
+    if taken := sorted((made | set(curves) | {f"std_{curve}" for curve in curves}) & set(hyper)):
+        _refuse("hyper", taken[0])
+
+
+def _refuse(argument: str, name: str) -> None:
+    raise ValueError(
+        explain("sweep", argument, got=f"with the name '{name}'", expected="names that no table uses",
+                fix="choose another name: the table has a column of that name")
+    )  # fmt: skip
+
+
 def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
     if not isinstance(hyper, Mapping | None):
         raise DtypeError(
@@ -83,11 +107,7 @@ def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
                     fix="hyper=train.points.grid(learning_rate=[0.1, 1.0])")
         )  # fmt: skip
     columns = {}
-    if taken := sorted(set(hyper or ()) & set(COLUMNS)):
-        raise ValueError(
-            explain("sweep", "hyper", got=f"with the name '{taken[0]}'", expected=f"none of {COLUMNS}",
-                    fix="choose another name: the table has a column of that name")
-        )  # fmt: skip
+    check_names(hyper or (), (), ())
     for name, value in (hyper or {}).items():
         one = np.ndim(value) == 0
         columns[name] = column("sweep", f"hyper['{name}']", np.reshape(value, 1) if one else value)
@@ -102,13 +122,15 @@ def _columns(hyper: Points | Mapping[str, Any] | None) -> dict[str, np.ndarray]:
     return columns
 
 
-def _seeds(seeds: int | Sequence[int]) -> np.ndarray:
+def _seeds(seeds: Seeds) -> np.ndarray:
+    if isinstance(seeds, jax.Array) and jnp.issubdtype(seeds.dtype, jnp.integer):
+        seeds = np.asarray(seeds)
     if not isinstance(seeds, int | np.integer | Sequence | np.ndarray) or isinstance(seeds, str):
         raise DtypeError(
             explain("sweep", "seeds", got=f"a {type(seeds).__name__}", expected="a whole number or several",
                     fix="seeds=range(4)")
         )  # fmt: skip
-    listed = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
+    listed = list(seeds) if isinstance(seeds, Sequence) else list(np.atleast_1d(seeds))
     for seed in listed:
         _checks.positive_integer("sweep", "seeds", seed, least=0)
     if not listed or max(listed) >= 2**32 or len(set(listed)) < len(listed):

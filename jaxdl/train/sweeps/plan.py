@@ -14,7 +14,7 @@ from jaxdl.train.loop import make_program
 from jaxdl.train.shard import Plan as ShardPlan
 from jaxdl.train.spec import Arrays, Carry, Loss, Optimizer, Penalty, Spec
 from jaxdl.train.sweeps import memory, strategy
-from jaxdl.train.sweeps.members import Members
+from jaxdl.train.sweeps.members import Members, check_names
 from jaxdl.train.sweeps.program import Form, Runner, runner
 
 PROGRAMS_KEPT = 64
@@ -50,23 +50,29 @@ def _facts(parts: Parts, structure: Any, shapes: Any) -> Facts:
     arrays, hyper = jax.tree.unflatten(structure, shapes)
     program = make_program(*parts[:4], penalty=parts.penalty)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    carry = jax.eval_shape(program.start, key, key, arrays, hyper)
-    traced = jax.make_jaxpr(program.epoch)(jnp.int32(0), carry, arrays, hyper).jaxpr
-    return Facts(carry, unread(traced, sorted(hyper)), "conv_general_dilated" in str(traced))
+    begun, carry = jax.make_jaxpr(program.start, return_shape=True)(key, key, arrays, hyper)
+    traced = jax.make_jaxpr(program.epoch)(jnp.int32(0), carry, arrays, hyper)
+    names = sorted(hyper)
+    # optax.inject_hyperparams reads them at the start alone, and keeps them in its state.
+    idle = [name for name in unread(begun.jaxpr, names) if name in unread(traced.jaxpr, names)]
+    return Facts(carry, idle, "conv_general_dilated" in str(traced))
 
 
 def unread(jaxpr: Any, names: list[str]) -> list[str]:
-    """Return which hyperparameters, the last arguments of a traced epoch, no equation reads."""
+    """Return which hyperparameters, the last arguments of what was traced, no equation reads nor returns."""
     used = {id(value) for equation in jaxpr.eqns for value in equation.invars}
+    used |= {id(value) for value in jaxpr.outvars}
     arguments = jaxpr.invars[len(jaxpr.invars) - len(names) :]
     return [name for name, value in zip(names, arguments, strict=True) if id(value) not in used]
 
 
 def facts(parts: Parts, arrays: Arrays, members: Members) -> Facts:
-    """Trace one member, or raise when a hyperparameter that varies is read by nothing."""
+    """Trace one member, or raise when a hyperparameter varies that nothing reads, or has a column's name."""
     hyper = {name: jax.ShapeDtypeStruct((), value.dtype) for name, value in members.hyper.items()}
     leaves, structure = jax.tree.flatten((arrays, hyper))
     found = _facts(parts, structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves))
+    curves = [name for name, values in found.carry.history.items() if len(values.shape) == 1]
+    check_names(members.hyper, curves, dict(parts.spec.metrics))
     idle = [name for name in found.unread if len(np.unique(members.hyper[name])) > 1]
     if idle:
         raise ValueError(

@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import DivergenceError, explain
+from jaxdl.errors import DivergenceError, DtypeError, explain
 from jaxdl.net import Net, Tree
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.history import History
 from jaxdl.train.session import EARLY
 from jaxdl.train.stopping import Stopping
-from jaxdl.train.sweeps.members import Members
+from jaxdl.train.sweeps.members import Members, end_name
 from jaxdl.train.sweeps.table import Table
 
-FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
+FINISHED, STOPPED, INTERRUPTED, DIVERGED = STATUSES = "finished", "stopped", "interrupted", "diverged"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +32,7 @@ class Sweep:
         opt_state: states of the optimizer, likewise.
         history: what was recorded by name, (members, epochs, ...); NaN from where a member ended.
         members: hyperparameters by name, seed and number of the point of each member.
-        status: ``"finished"``, ``"stopped"`` early or ``"diverged"`` by member.
+        status: ``"finished"``, ``"stopped"`` early, ``"interrupted"`` or ``"diverged"`` by member.
         epochs: epochs that each member trained for, (members,).
         errors: by member, the `DivergenceError` with step, cause and last good state.
         timing: compile time and run time apart; examples per second of all members together.
@@ -66,7 +66,7 @@ class Sweep:
     example: jax.ShapeDtypeStruct | None = None
 
     def __repr__(self) -> str:
-        counts = {status: self.status.count(status) for status in (FINISHED, STOPPED, DIVERGED)}
+        counts = {status: self.status.count(status) for status in STATUSES}
         ends = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
         names = ", ".join([*self.hyper, "seed"])
         return f"Sweep({len(self)} members by {names}: {ends}; recorded: {', '.join(self.history)})"
@@ -91,9 +91,15 @@ class Sweep:
         """Return one member as `fit` would have returned it: it predicts, evaluates and saves.
 
         Raises:
+            DtypeError: `index` is no whole number.
             IndexError: no such member.
             DivergenceError: that member diverged.
         """
+        if isinstance(index, bool) or not isinstance(index, int | np.integer):
+            raise DtypeError(
+                explain("Sweep.member", "index", got=repr(index), expected="a whole number",
+                        fix="`table()` numbers the members")
+            )  # fmt: skip
         if not -len(self) <= index < len(self):
             raise IndexError(
                 explain("Sweep.member", "index", got=index, expected=f"below {len(self)}",
@@ -107,7 +113,7 @@ class Sweep:
         )
         history = History({name: v[index, : self.epochs[index]] for name, v in self.history.items()})
         hyper = {name: jnp.asarray(values[index]) for name, values in self.hyper.items()}
-        stopped = EARLY if self.status[index] == STOPPED else None
+        stopped = {STOPPED: EARLY, INTERRUPTED: INTERRUPTED}.get(self.status[index])
         return Fitted(self.net, params, state, opt_state, history, self.timing, hyper, self.scaling,
                       self.classes, self.reduction, average, stopping, stopped,
                       self.example)  # fmt: skip
@@ -127,7 +133,7 @@ class Sweep:
             best = np.asarray(self.stopping.epoch)
             at = np.where(best < 0, at, best)
         found = values[np.arange(len(self)), np.maximum(at, 0)]
-        return np.where([status == DIVERGED for status in self.status], np.nan, found)
+        return np.where(self._diverged, np.nan, found)
 
     def index(self, name: str = "valid_loss", *, mode: str | None = None) -> int:
         """Return which member has the best final value; those that diverged never win.
@@ -158,7 +164,8 @@ class Sweep:
 
         Args:
             sort: a column; the best member comes first, those that diverged last.
-            mode: ``"min"`` or ``"max"`` first; None means ``"min"`` for losses and columns that are no curve.
+            mode: ``"min"`` or ``"max"`` first; None means ``"max"`` for ``max_<name>``, and ``"min"`` for
+                losses and columns that are no curve.
 
         Raises:
             ValueError: no such column, or a metric without its mode.
@@ -166,14 +173,16 @@ class Sweep:
         columns = {"member": np.arange(len(self)), **self.hyper, "seed": self.seeds,
                    "status": np.array(self.status), "epochs": self.epochs}  # fmt: skip
         for name in self.curves:
-            reduce = np.fmin if name.endswith("loss") else np.fmax
+            end = end_name(name)
             columns[name] = self.final(name)
-            columns[f"{reduce.__name__[1:]}_{name}"] = reduce.reduce(self.history[name], axis=1)
+            columns[end] = (np.fmin if end.startswith("min_") else np.fmax).reduce(self.history[name], axis=1)
         found = Table(columns)
         if sort is None:
             return found
-        mode = mode or ("min" if sort not in self.curves else _mode("Sweep.table", sort, None))
-        return found.sorted(sort, mode=mode)
+        if mode is None and sort in self.curves:
+            mode = _mode("Sweep.table", sort, None)
+        greatest = sort.startswith("max_") and sort in map(end_name, self.curves)
+        return found.sorted(sort, mode=mode or ("max" if greatest else "min"), last=self._diverged)
 
     def over_seeds(self, name: str = "valid_loss") -> Table:
         """Return a row for each point: mean, standard deviation and count of the final values over its seeds.
@@ -197,6 +206,10 @@ class Sweep:
     def curves(self) -> tuple[str, ...]:
         """Names of what was recorded with one value an epoch."""
         return tuple(name for name, values in self.history.items() if values.ndim == 2)
+
+    @property
+    def _diverged(self) -> np.ndarray:
+        return np.array([status == DIVERGED for status in self.status])
 
     def _curves(self, name: str) -> np.ndarray:
         if name not in self.history:

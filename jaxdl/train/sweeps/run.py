@@ -12,20 +12,21 @@ import optax
 
 from jaxdl import _checks
 from jaxdl.data import Dataset
-from jaxdl.errors import DivergenceWarning, explain
+from jaxdl.errors import DivergenceWarning, Interrupted, explain
 from jaxdl.net import Net
 from jaxdl.train import door
 from jaxdl.train.fitted import Timing
+from jaxdl.train.interrupt import StopSignal
 from jaxdl.train.parts import check_parts
 from jaxdl.train.shard import Plan as ShardPlan
 from jaxdl.train.spec import Loss, Metric, Optimizer, Penalty
 from jaxdl.train.sweeps import memory as memories
-from jaxdl.train.sweeps.members import check_ranges, members
+from jaxdl.train.sweeps.members import Seeds, check_ranges, members
 from jaxdl.train.sweeps.plan import Parts, Plan
 from jaxdl.train.sweeps.points import Points
 from jaxdl.train.sweeps.population import Population
 from jaxdl.train.sweeps.reporter import SweepReporter
-from jaxdl.train.sweeps.result import DIVERGED, FINISHED, STOPPED, Sweep
+from jaxdl.train.sweeps.result import DIVERGED, FINISHED, INTERRUPTED, STOPPED, Sweep
 from jaxdl.train.sweeps.session import Session
 
 BATCHES = ("shared", "independent")
@@ -41,7 +42,7 @@ def sweep(
     epochs: int,
     batch_size: int,
     hyper: Points | Mapping[str, Any] | None = None,
-    seeds: int | Sequence[int] = 0,
+    seeds: Seeds = 0,
     strategy: str | None = None,
     members_at_once: int | None = None,
     batches: str = "shared",
@@ -53,6 +54,7 @@ def sweep(
     shard: ShardPlan | None = None,
     memory: int | None = None,
     progress: str = "bar",
+    stop_on: Sequence[str] = ("SIGINT",),
     **options: Any,
 ) -> Sweep:
     """Train many members, each with hyperparameters and a seed of its own, as one compiled program.
@@ -92,6 +94,8 @@ def sweep(
             own; the last ones are filled with copies whose results are dropped. None stays on one.
         memory: bytes that may be taken on a device; None takes four fifths of what is free.
         progress: ``"bar"``, ``"lines"`` or ``"off"``.
+        stop_on: signals that end the sweep after the chunk under way, with `Interrupted`; a second one raises
+            `KeyboardInterrupt` at once, as in `fit`; ``()`` leaves Ctrl-C as it is.
         options: further fields of `Spec`, such as `early_stopping`, `augment`, `average`, `train_metrics`.
 
     Returns:
@@ -102,6 +106,7 @@ def sweep(
         ValueError: an argument out of range, or a hyperparameter that varies and that nothing reads.
         MemoryError: more memory than there is; the message offers how many members at once fit.
         DivergenceError: all members diverged.
+        Interrupted: Ctrl-C, or another signal of `stop_on`; its `fitted` is the `Sweep` so far.
 
     Example:
         >>> from jaxdl import losses, net, optim, train
@@ -122,7 +127,7 @@ def sweep(
             explain("sweep", "shard", got=f"a {getattr(shard, 'kind', type(shard).__name__)}",
                     expected="a plan for members, or None", fix="shard=train.shard.members()")
         )  # fmt: skip
-    found = members(hyper, seeds)
+    found, signals = members(hyper, seeds), StopSignal(stop_on, op="sweep")
     arrays = door.arrays(net, data, valid, scaling, found.first)
     check_ranges(found, net, arrays, optimizer)
     plan = Plan(Parts(net, loss, optimizer, spec, penalty), arrays, found,
@@ -134,11 +139,12 @@ def sweep(
         population = _start(plan)
         compile_s = time.perf_counter() - begin
         reporter.compiled(compile_s)
-        session = Session(population, plan.runner, plan.arrays, spec, found, reporter)
-        session.run(compact=compact)
+        session = Session(population, plan.runner, plan.arrays, spec, found, reporter, signals)
+        with signals:
+            session.run(compact=compact)
     _warn(session.errors, len(found))
     classes = data.classes if isinstance(data, Dataset) else None
-    return _result(plan, session, compile_s, classes)
+    return _end(_result(plan, session, compile_s, classes), session)
 
 
 def _start(plan: Plan) -> Population:
@@ -161,14 +167,28 @@ def _warn(errors: Mapping[int, Exception], count: int) -> None:
         )  # fmt: skip
 
 
+def _end(trained: Sweep, session: Session) -> Sweep:
+    """Return what was trained, or raise it where a signal ended the sweep."""
+    if session.stop.name is None:
+        return trained
+    left = trained.status.count(INTERRUPTED)
+    raise Interrupted(
+        f"sweep: {session.stop.name} stopped the sweep after epoch {session.done} of {session.spec.epochs}, "
+        f"with {left} of {len(trained)} members in training. The members so far are in `error.fitted`, a "
+        f"Sweep; it cannot go on. Fix: start it again, with fewer members or epochs where it takes too long",
+        fitted=trained, epoch=session.done,
+    )  # fmt: skip
+
+
 def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, ...] | None) -> Sweep:
     members, spec, errors = plan.members, plan.parts.spec, session.errors
     carry = session.population.whole()
     end = plan.runner(len(plan.ids)).result(carry)
-    epochs = np.full(len(members), spec.epochs)
+    epochs, stopped = np.full(len(members), session.done), np.zeros(len(members), bool)
     if end.stopping is not None:
         epochs = np.asarray(end.stopping.epochs).astype(epochs.dtype)
-    status = np.where(epochs < spec.epochs, STOPPED, FINISHED)
+        stopped = np.asarray(end.stopping.stopped)
+    status = np.where(epochs == spec.epochs, FINISHED, np.where(stopped, STOPPED, INTERRUPTED))
     history = {name: np.array(values) for name, values in carry.history.items()}
     for member, error in errors.items():
         status[member], epochs[member] = DIVERGED, error.epoch

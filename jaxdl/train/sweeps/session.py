@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl.errors import DivergenceError
 from jaxdl.train import health
+from jaxdl.train.interrupt import StopSignal
 from jaxdl.train.order import steps_per_epoch
 from jaxdl.train.parts import examples_of
 from jaxdl.train.spec import Arrays, Health, Spec
@@ -23,6 +24,7 @@ class Session:
     """Trains a population to its end.
 
     Attributes:
+        done: epochs that are over, for the members still in training.
         errors: what went wrong, by member.
         compile_s: seconds of compilation, those of narrower programs included.
         run_s: seconds of the chunks.
@@ -30,19 +32,19 @@ class Session:
 
     def __init__(
         self, population: Population, runner: Callable[[int], Runner], arrays: Arrays, spec: Spec,
-        members: Members, reporter: SweepReporter,
+        members: Members, reporter: SweepReporter, stop: StopSignal,
     ) -> None:  # fmt: skip
         self.population, self.runner, self.arrays, self.spec = population, runner, arrays, spec
-        self.members, self.reporter = members, reporter
+        self.members, self.reporter, self.stop = members, reporter, stop
         self.steps = steps_per_epoch(examples_of(arrays), spec.batch_size)
         self.errors: dict[int, DivergenceError] = {}
-        self.compile_s, self.run_s = 0.0, 0.0
+        self.done, self.compile_s, self.run_s = 0, 0.0, 0.0
 
     def run(self, *, compact: bool) -> None:
-        """Run chunks of whole epochs until no member is left in training."""
-        done, chunk, population = 0, 1, self.population
-        while done < self.spec.epochs and population.active.any():
-            stop = min(done + chunk, self.spec.epochs)
+        """Run chunks of whole epochs until no member is left in training, or a signal came."""
+        chunk, population = 1, self.population
+        while self.done < self.spec.epochs and population.active.any():
+            done, stop = self.done, min(self.done + chunk, self.spec.epochs)
             busy = int(population.active.sum())
             seconds = self._chunk(stop)
             self.run_s += seconds
@@ -51,7 +53,9 @@ class Session:
             speed = busy * (stop - done) * self.steps * self.spec.batch_size / seconds
             self.reporter.chunk(stop, population, len(self.errors), speed)
             chunk = max(1, int(np.ceil(CHUNK_SECONDS * (stop - done) / seconds)))
-            done = stop
+            self.done = stop
+            if self.stop.name is not None:
+                return
             if compact:
                 population.compact()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 
 SHOWN = 20
 
@@ -21,7 +21,11 @@ class Table:
     """Columns of equal length by name.
 
     Attributes:
-        columns: arrays (rows,) by name.
+        columns: arrays (rows,) by name, of numbers or strings.
+
+    Raises:
+        DtypeError: a column that is no NumPy array of numbers or strings.
+        ShapeError: a column that is not (rows,), or lengths that differ.
 
     Example:
         >>> table = Table({"member": np.arange(3), "loss": np.array([2.0, np.nan, 1.0])})
@@ -36,6 +40,25 @@ class Table:
 
     columns: Mapping[str, np.ndarray]
 
+    def __post_init__(self) -> None:
+        for name, value in self.columns.items():
+            if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU":
+                got = (
+                    f"of dtype {value.dtype}"
+                    if isinstance(value, np.ndarray)
+                    else f"a {type(value).__name__}"
+                )
+                raise DtypeError(
+                    explain("Table", f"columns['{name}']", got=got,
+                            expected="a NumPy array of numbers or strings", fix="np.asarray(...)")
+                )  # fmt: skip
+        shapes = {name: value.shape for name, value in self.columns.items()}
+        if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+            raise ShapeError(
+                explain("Table", "columns", got=f"of shapes {shapes}", expected="(rows,), equal lengths",
+                        fix="give each column one value a row")
+            )  # fmt: skip
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
@@ -44,12 +67,18 @@ class Table:
         for i in range(len(self)):
             yield {name: _python(value[i]) for name, value in self.columns.items()}
 
-    def sorted(self, name: str, *, mode: str = "min") -> "Table":
+    def sorted(self, name: str, *, mode: str = "min", last: np.ndarray | None = None) -> "Table":
         """Return the rows by the values of a column, the least (``"min"``) or greatest (``"max"``) first.
 
         NaN comes last in both; rows of equal value keep their order.
 
+        Args:
+            name: of the column.
+            mode: ``"min"`` or ``"max"``.
+            last: rows that come behind all others whatever their value, bool (rows,), or None.
+
         Raises:
+            ShapeError: `last` is not (rows,).
             ValueError: no such column, or an unknown mode.
         """
         _checks.one_of("Table.sorted", "mode", mode, ("min", "max"))
@@ -59,9 +88,15 @@ class Table:
                         fix="name a column of the table")
             )  # fmt: skip
         values = self.columns[name]
+        behind = np.zeros(len(self), bool) if last is None else np.asarray(last)
+        if behind.shape != values.shape:
+            raise ShapeError(
+                explain("Table.sorted", "last", got=f"of shape {behind.shape}", expected=f"{values.shape}",
+                        fix="one bool a row")
+            )  # fmt: skip
         missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
         ranks = np.unique(values, return_inverse=True)[1] * (1 if mode == "min" else -1)
-        order = np.lexsort((ranks, missing))
+        order = np.lexsort((ranks, missing, behind))
         return Table({key: value[order] for key, value in self.columns.items()})
 
     def head(self, count: int) -> "Table":
@@ -101,10 +136,6 @@ class Table:
 def _python(value: Any) -> Any:
     """Return a Python value; 0.1 of float32 is 0.1, not 0.10000000149."""
     return float(str(value)) if isinstance(value, np.floating) else value.item()
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _cell(value: Any) -> str:
