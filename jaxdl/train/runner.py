@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxdl import _trees
+from jaxdl._keys import key_of
 from jaxdl.net import Net
 from jaxdl.train.loop import make_run, program_of
 from jaxdl.train.replay import Report, make_approach, replay
@@ -30,7 +32,7 @@ class Runner:
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
-        self.ready: dict[Any, jax.stages.Compiled] = {}  # `advance`, by shapes
+        self.ready: dict[Any, jax.stages.Compiled] = {}  # `advance`, by shapes and settings
         self.ends: dict[Any, jax.stages.Compiled] = {}  # `start` and `result`
 
     def report(self, before: Carry, step: int, steps: int, *, data: Arrays, hyper: Hyper) -> Report:
@@ -57,13 +59,21 @@ class Runner:
         text = self.advance.lower(carry, jnp.int32(1), arrays, hyper).as_text()
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def whole_digest(self, keys: tuple[jax.Array, jax.Array], arrays: Arrays, hyper: Hyper) -> str:
+        """Return the SHA-256 of all that is compiled for a run, and of the names in it; nothing is run."""
+        carry = jax.eval_shape(self.start, *keys, arrays, hyper)
+        texts = [self.start.lower(*keys, arrays, hyper).as_text(), self.digest(carry, arrays, hyper)]
+        if self.chooses:
+            texts.append(jax.jit(self.result).lower(carry).as_text())
+        names = list(_trees.named_leaves((carry, hyper)))
+        return hashlib.sha256(repr((texts, names)).encode()).hexdigest()
+
 
 def _compiled(kept: dict[Any, jax.stages.Compiled], function: Any, *arguments: Any) -> jax.stages.Compiled:
-    leaves, structure = jax.tree.flatten(arguments)
-    shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-    if shapes not in kept:
-        kept[shapes] = function.lower(*arguments).compile()
-    return kept[shapes]
+    key = (function, *key_of(*arguments))
+    if key not in kept:
+        kept[key] = function.lower(*arguments).compile()
+    return kept[key]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
