@@ -1,4 +1,4 @@
-"""What a compiled program is kept under: the arguments it takes, and what its trace read of jax's settings."""
+"""What a compiled program is kept under: its arguments, and the settings of jax that its trace reads."""
 
 from typing import Any
 
@@ -22,6 +22,6 @@ def settings() -> tuple[Any, ...]:
 
 
 def key_of(*arguments: Any) -> tuple[Any, ...]:
-    """Return the key of a program of these arguments, abstract or not: structure, shapes, dtypes, settings."""
+    """Return the key of a program of such arguments: structure, shapes, dtypes and settings."""
     leaves, structure = jax.tree.flatten(arguments)
     return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), settings()

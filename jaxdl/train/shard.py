@@ -186,7 +186,7 @@ class Plan:
             )  # fmt: skip
 
     def same_program(self, digest: Callable[[], str]) -> None:
-        """Raise `ValueError` unless every process has this SHA-256 of what it will run; all call it together."""
+        """Raise `ValueError` unless all processes run one program, told by its SHA-256; all call it."""
         if self.mesh is None or jax.process_count() == 1:
             return
         first, others = self._differing(bytes.fromhex(digest()))
@@ -194,7 +194,7 @@ class Plan:
             which = f"process {others[0]} runs" if len(others) == 1 else f"processes {others} run"
             raise ValueError(
                 f"fit: {which} another program than process {first}: another optimizer, loss, network or "
-                "option. Fix: run the same script, with the same versions and settings of jax, in every process"
+                "option. Fix: run one script, with one version and the same settings of jax, in every process"
             )
 
     def _differing(self, digest: bytes) -> tuple[int, list[int]]:
@@ -245,8 +245,8 @@ def require_whole(op: str, tree: Any) -> None:
             raise ValueError(
                 explain(op, "fitted", got=f"split: '{name}' lies in part on devices of other processes",
                         expected="arrays that this process can read whole",
-                        fix="fitted = dataclasses.replace(fitted, params=plan.gathered(fitted.params)) in every "
-                        f"process, then {op} in one (docs/scaling.md)")
+                        fix="dataclasses.replace(fitted, params=plan.gathered(fitted.params)) in every process"
+                        f", then {op} in one (docs/scaling.md)")
             )  # fmt: skip
 
 
