@@ -245,8 +245,8 @@ def require_whole(op: str, tree: Any) -> None:
             raise ValueError(
                 explain(op, "fitted", got=f"split: '{name}' lies in part on devices of other processes",
                         expected="arrays that this process can read whole",
-                        fix="dataclasses.replace(fitted, params=plan.gathered(fitted.params)) in every process"
-                        f", then {op} in one (docs/scaling.md)")
+                        fix="dataclasses.replace(fitted, params=plan.gathered(fitted.params)) in "
+                        f"every process, then {op} in one (docs/scaling.md)")
             )  # fmt: skip
 
 
