@@ -8,6 +8,7 @@ import jax
 from jax import lax
 
 from jaxdl import _checks
+from jaxdl._keys import settings
 
 PROGRAMS_KEPT = 32
 # Intermediate results of all fits that run at once; the data themselves come on top.
@@ -49,12 +50,18 @@ def compiled(
     _checks.positive_integer(op, "memory_limit", memory_limit)
     leaves, structure = jax.tree.flatten(arguments)
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
-    return _compiled(build, structure, shapes, points, batch_size, memory_limit)
+    return _compiled(build, structure, shapes, settings(), points, batch_size, memory_limit)
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
 def _compiled(
-    build: Build, structure: Any, shapes: Any, points: int, batch_size: int | None, memory_limit: int
+    build: Build,
+    structure: Any,
+    shapes: Any,
+    settings: Any,
+    points: int,
+    batch_size: int | None,
+    memory_limit: int,
 ) -> Program:
     arguments = jax.tree.unflatten(structure, shapes)
 

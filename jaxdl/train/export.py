@@ -17,6 +17,7 @@ from jaxdl.data._validate import as_numbers
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import require
 from jaxdl.train import door
+from jaxdl.train.shard import require_whole
 from jaxdl.weights import _format, tree_file
 from jaxdl.weights._write import write
 
@@ -100,7 +101,8 @@ def export(
     Raises:
         TypeError: not a trained model.
         ValueError: shape and dtype of the inputs are not known; a batch that is neither; an unknown
-            platform; a network that asks for the number of examples, where that is a symbol.
+            platform; a network that asks for the number of examples, where that is a symbol; parameters
+            split over the devices of several processes.
         OSError: the file cannot be written.
 
     Example:
@@ -128,6 +130,7 @@ def export(
     example = _example(fitted, inputs)
     parts = {"params": fitted.params, "state": fitted.state, "scaling": fitted.scaling,
              "hyper": door.hyper(getattr(fitted, "hyper", None))}  # fmt: skip
+    require_whole("export", parts)
     arrays = tree_file.named_arrays("export", jax.tree.map(jnp.asarray, parts))
     program = _program(fitted.net, parts, arrays, example, batch, platforms)
     found = Exported(program, arrays, example, batch, fitted.classes)

@@ -136,6 +136,7 @@ def fit(
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)
+    spec.layout.same_program(lambda: runner.whole_digest(keys, arrays, hyper))
     with host:
         begin = time.perf_counter()
         carry = jax.block_until_ready(runner.started(keys, arrays, hyper)(*keys, arrays, hyper))

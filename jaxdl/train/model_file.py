@@ -18,6 +18,7 @@ from jaxdl.errors import FormatError, explain
 from jaxdl.net import Net, Tree, functional
 from jaxdl.scaling import Scaling
 from jaxdl.train.predict import predict
+from jaxdl.train.shard import require_whole
 from jaxdl.weights import _format
 from jaxdl.weights._write import write
 
@@ -56,6 +57,7 @@ def save(path: str | Path, fitted: Any) -> Path:
 
     Raises:
         TypeError: not a trained model, or a scaling that is no `Scaling`.
+        ValueError: parameters split over the devices of several processes.
         OSError: the file cannot be written.
 
     Example:
@@ -85,6 +87,7 @@ def save(path: str | Path, fitted: Any) -> Path:
         )  # fmt: skip
     scaling = {} if fitted.scaling is None else dataclasses.asdict(fitted.scaling)
     groups = {"params": fitted.params, "state": fitted.state, "scaling": scaling}
+    require_whole("save", groups)
     arrays = {name: np.asarray(leaf) for name, leaf in _trees.named_leaves(groups).items()}
     header = {"kind": kind, "classes": fitted.classes,
               "config": None if kind is None else dataclasses.asdict(config)}  # fmt: skip

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxdl import _trees
+from jaxdl._keys import key_of
 from jaxdl.net import Net
 from jaxdl.train.loop import make_run, program_of
 from jaxdl.train.replay import Report, make_approach, replay
@@ -33,7 +35,7 @@ class Runner:
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
-        self.ready: dict[Any, jax.stages.Compiled] = {}  # `advance`, by shapes
+        self.ready: dict[Any, jax.stages.Compiled] = {}  # `advance`, by shapes and settings
         self.ends: dict[Any, jax.stages.Compiled] = {}  # `start` and `result`
 
     def report(self, before: Carry, step: int, steps: int, *, data: Arrays, hyper: Hyper) -> Report:
@@ -60,6 +62,15 @@ class Runner:
         text = self.once.lower(of_one_epoch(carry), jnp.int32(1), arrays, hyper).as_text()
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def whole_digest(self, keys: tuple[jax.Array, jax.Array], arrays: Arrays, hyper: Hyper) -> str:
+        """Return the SHA-256 of all that is compiled for a run, and of the names in it; nothing is run."""
+        carry = jax.eval_shape(self.start, *keys, arrays, hyper)
+        texts = [self.start.lower(*keys, arrays, hyper).as_text(), self.digest(carry, arrays, hyper)]
+        if self.chooses:
+            texts.append(jax.jit(self.result).lower(carry).as_text())
+        names = list(_trees.named_leaves((carry, hyper)))
+        return hashlib.sha256(repr((texts, names)).encode()).hexdigest()
+
 
 def with_one_epoch(run: Kind) -> Kind:
     """Return a run as it would be with one epoch."""
@@ -77,11 +88,10 @@ def of_one_epoch(carry: Carry) -> Carry:
 
 
 def _compiled(kept: dict[Any, jax.stages.Compiled], function: Any, *arguments: Any) -> jax.stages.Compiled:
-    leaves, structure = jax.tree.flatten(arguments)
-    shapes = (function, structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-    if shapes not in kept:
-        kept[shapes] = function.lower(*arguments).compile()
-    return kept[shapes]
+    key = (function, *key_of(*arguments))
+    if key not in kept:
+        kept[key] = function.lower(*arguments).compile()
+    return kept[key]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)

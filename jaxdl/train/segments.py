@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxdl._keys import key_of
 from jaxdl.net import Net, Tree
 from jaxdl.train import health
 from jaxdl.train.loop import make_run
@@ -127,16 +128,15 @@ class SegmentRunner:
         self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper
     ) -> tuple[Callable[..., Carry], Callable[..., Carry]]:
         """Return `segment` and `finish` compiled for these shapes; `segment` is (inputs, targets)."""
-        leaves, structure = jax.tree.flatten((carry, segment, data, hyper))
-        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if shapes not in self.ready:
+        key = key_of(carry, segment, data, hyper)
+        if key not in self.ready:
             place = place_of(0, 0, 0)
             programs = (
                 jax.jit(self.plain.segment).lower(carry, place, *segment, data, hyper),
                 jax.jit(self.plain.finish).lower(carry, data, hyper),
             )
-            self.ready[shapes] = (programs[0].compile(), programs[1].compile())
-        return self.ready[shapes]
+            self.ready[key] = (programs[0].compile(), programs[1].compile())
+        return self.ready[key]
 
     def digest(self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper) -> str:
         """Return the SHA-256 of both programs as lowered, the same for any number of epochs."""

@@ -7,6 +7,8 @@ whole batch, and dropout draws the mask of the whole batch, whatever the number 
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
+from types import NoneType
 from typing import Any
 
 import jax
@@ -15,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxdl import _checks
+from jaxdl import _checks, _trees
 from jaxdl.errors import ShapeError, explain
 from jaxdl.train.prefetching import here
 
@@ -49,6 +51,12 @@ class Plan:
     def __post_init__(self) -> None:
         _checks.one_of("Plan", "kind", self.kind, KINDS)
         _checks.positive_integer("Plan", "min_size", self.min_size)
+        if not isinstance(self.mesh, NoneType if self.kind == "alone" else Mesh):
+            raise ValueError(
+                explain("Plan", "mesh", got=repr(self.mesh),
+                        expected="None" if self.kind == "alone" else "the mesh of the devices",
+                        fix=f"train.shard.{self.kind}()" if self.kind != "alone" else "shard=None")
+            )  # fmt: skip
 
     @property
     def devices(self) -> int:
@@ -169,17 +177,34 @@ class Plan:
         for leaf in map(np.asarray, jax.tree.leaves(tree)):
             digest.update(f"{leaf.dtype} {leaf.shape}".encode())
             digest.update(np.ascontiguousarray(leaf).data)
-        words = np.frombuffer(digest.digest(), np.uint32)
-        rows = self._put(np.tile(words, (self.devices, 1)), PartitionSpec(AXIS))
-        found = np.asarray(self.gathered(rows))
-        if (found != found[0]).any():
-            owners = [device.process_index for device in self.mesh.devices.flat]
-            other = sorted({owner for owner, row in zip(owners, found) if (row != found[0]).any()})
+        first, others = self._differing(digest.digest())
+        if others:
             raise ValueError(
-                explain("fit", argument, got=f"other in process {other} than in process {owners[0]}",
+                explain("fit", argument, got=f"other in process {others} than in process {first}",
                         expected="the same examples, hyperparameters and seed in every process",
                         fix="read the same files in the same order everywhere; each device takes its part")
             )  # fmt: skip
+
+    def same_program(self, digest: Callable[[], str]) -> None:
+        """Raise `ValueError` unless all processes run one program, told by its SHA-256; all call it."""
+        if self.mesh is None or jax.process_count() == 1:
+            return
+        first, others = self._differing(bytes.fromhex(digest()))
+        if others:
+            which = f"process {others[0]} runs" if len(others) == 1 else f"processes {others} run"
+            raise ValueError(
+                f"fit: {which} another program than process {first}: another optimizer, loss, network or "
+                "option. Fix: run one script, with one version and the same settings of jax, in every process"
+            )
+
+    def _differing(self, digest: bytes) -> tuple[int, list[int]]:
+        """Return the first process, and those that gave another digest than it."""
+        assert self.mesh is not None
+        words = np.frombuffer(digest, np.uint32)
+        rows = self._put(np.tile(words, (self.devices, 1)), PartitionSpec(AXIS))
+        found = np.asarray(self.gathered(rows))
+        owners = [device.process_index for device in self.mesh.devices.flat]
+        return owners[0], sorted({owner for owner, row in zip(owners, found) if (row != found[0]).any()})
 
     def gathered(self, tree: Any) -> Any:
         """Return a tree with every leaf whole on every device, so that any process can read it.
@@ -211,6 +236,18 @@ class Plan:
 
 
 ALONE = Plan("alone", None)
+
+
+def require_whole(op: str, tree: Any) -> None:
+    """Raise `ValueError` where a leaf has parts on devices of other processes: it cannot be read here."""
+    for name, leaf in _trees.named_leaves(tree).items():
+        if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+            raise ValueError(
+                explain(op, "fitted", got=f"split: '{name}' lies in part on devices of other processes",
+                        expected="arrays that this process can read whole",
+                        fix="dataclasses.replace(fitted, params=plan.gathered(fitted.params)) in "
+                        f"every process, then {op} in one (docs/scaling.md)")
+            )  # fmt: skip
 
 
 def data_parallel(n: int | None = None) -> Plan:
@@ -259,6 +296,7 @@ def fsdp(n: int | None = None, *, min_size: int = SMALLEST_SPLIT) -> Plan:
     Reference:
         Rajbhandari et al. (2020), "ZeRO"; Zhao et al. (2023), "PyTorch FSDP".
     """
+    _checks.positive_integer("fsdp", "min_size", min_size)
     return Plan("fsdp", _mesh("fsdp", n), min_size)
 
 

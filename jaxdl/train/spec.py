@@ -121,13 +121,14 @@ class Spec:
         _function("augment", self.augment, "lambda key, x: x + 0.1 * jax.random.normal(key, x.shape)")
         _kind("frozen", self.frozen, Frozen, "optim.frozen('layers/0')")
         _kind("early_stopping", self.early_stopping, EarlyStopping, "train.EarlyStopping(patience=10)")
+        _kind("shard", self.shard, Plan, "train.shard.data_parallel()")
         if self.batch_size % self.accumulate:
+            share = self.accumulate * self.layout.devices
             raise ValueError(
                 explain("Spec", "accumulate", got=self.accumulate,
                         expected=f"a divisor of batch_size={self.batch_size}",
-                        fix=f"batch_size={-(-self.batch_size // self.accumulate) * self.accumulate}")
+                        fix=f"batch_size={-(-self.batch_size // share) * share}")
             )  # fmt: skip
-        _kind("shard", self.shard, Plan, "train.shard.data_parallel()")
         self.layout.check(self.batch_size, self.accumulate)
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):

@@ -3,17 +3,20 @@
 Run as ``process.py COORDINATOR PROCESSES INDEX``.
 """
 
+import dataclasses
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdl import train
+from jaxdl import optim, train
 from jaxdl.errors import DivergenceError
 from jaxdl.train import shard
+from jaxdl.train.sweeps import memory
 
 
 def refused(call: Callable[[], Any]) -> str:
@@ -43,6 +46,19 @@ class Trainer:
     def message(self, **options: Any) -> str:
         return refused(lambda: self.fit(**options))
 
+    def written(self, fitted: train.Fitted, plan: shard.Plan) -> dict[str, Any]:
+        """Split the parameters as `fsdp` leaves them, and save and export them before and after gathering."""
+        split = dataclasses.replace(fitted, params=jax.jit(plan.params)(fitted.params))
+        whole = dataclasses.replace(split, params=plan.gathered(split.params))
+        x = self.common.X[:3]
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/model.safetensors"
+            return {
+                "refused": [refused(lambda: train.save(path, split)), refused(lambda: train.export(split))],
+                "loaded": train.load(train.save(path, whole)).predict(x).tolist(),
+                "exported": train.export(whole)(x).tolist(),
+            }
+
     def found(self, count: int, index: int) -> dict[str, Any]:
         x, y = self.common.X, self.common.Y
         fitted = self.fit(progress="lines")
@@ -59,6 +75,9 @@ class Trainer:
             "evaluated": fitted.evaluate((x, y), loss=self.common.LOSS),
             "stopped": [stopped.stopped, stopped.history.epochs],
             "seeds": self.message(seed=index),
+            "optimizers": self.message(optimizer=optim.sgd((0.5, 0.1)[index])),
+            "shuffles": self.message(shuffle=("permutation", "none")[index]),
+            "names": self.message(hyper={**self.common.HYPER, "ab"[index]: 1.0}),
             "rates": self.message(hyper={"learning_rate": 0.1 + 0.1 * index}),
             "examples": self.message(data=(x[index : 50 + index], y[index : 50 + index])),
             "checkpoint": self.message(checkpoint="runs/never"),
@@ -68,6 +87,8 @@ class Trainer:
             "fewer": refused(lambda: shard.data_parallel(1)),
             "part": list(part.addressable_shards[0].data.shape),
             "gathered": np.asarray(split.gathered(part)).tolist() == list(range(32)),
+            "written": self.written(fitted, split),
+            "memory": memory.available(),
             "largest": split.largest(index, -index),
         }
 

@@ -102,6 +102,12 @@ def test_processes_that_differ_are_told(found: list[dict[str, Any]]) -> None:
         assert "argument 'data' is other in process [1]" in process["examples"]
 
 
+def test_programs_that_differ_are_told(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        for name in ("optimizers", "shuffles", "names"):
+            assert "process 1 runs another program than process 0: another optimizer, loss" in process[name]
+
+
 def test_divergence_is_raised_in_every_process(found: list[dict[str, Any]]) -> None:
     first, second = found
     assert first["diverged"] == second["diverged"]
@@ -113,6 +119,19 @@ def test_what_is_split_can_be_gathered(found: list[dict[str, Any]]) -> None:
         assert process["part"] == [16]
         assert process["gathered"]
         assert process["largest"] == [1, 0]
+
+
+def test_split_parameters_are_saved_once_gathered(found: list[dict[str, Any]]) -> None:
+    for process in found:
+        for name, message in zip(("save", "export"), process["written"]["refused"], strict=True):
+            assert message.startswith(f"{name}: argument 'fitted' is split: 'params/layers/0/kernel' lies")
+            assert "params=plan.gathered(fitted.params)) in every process" in message
+        for name in ("loaded", "exported"):
+            np.testing.assert_allclose(process["written"][name], process["predicted"], atol=1e-6)
+
+
+def test_every_process_knows_its_memory(found: list[dict[str, Any]]) -> None:
+    assert all(process["memory"] > 0 for process in found)
 
 
 def test_what_takes_one_process_is_refused(found: list[dict[str, Any]]) -> None:

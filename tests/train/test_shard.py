@@ -117,8 +117,12 @@ def test_errors_name_the_fix() -> None:
         shard.data_parallel(1000)
     with pytest.raises(DtypeError, match="n=int"):
         shard.fsdp(2.0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="'min_size' is 0"):
+    with pytest.raises(ValueError, match="fsdp: argument 'min_size' is 0"):
         shard.fsdp(1, min_size=0)
+    with pytest.raises(ValueError, match=r"'mesh' is None; .* Fix: train\.shard\.data_parallel\(\)"):
+        shard.Plan("data_parallel", None)
+    with pytest.raises(ValueError, match=r"'mesh' is Mesh.*; expected None"):
+        shard.Plan("alone", shard.fsdp(1).mesh)
     with pytest.raises(ValueError, match="'kind' is 'both'"):
         shard.Plan("both", None)
     with pytest.raises(ValueError, match=r"pass train\.shard\.members\(\) to train\.sweep"):
@@ -133,7 +137,7 @@ def test_a_batch_that_devices_do_not_divide() -> None:
     class Eight(shard.Plan):
         devices = 8
 
-    plan = Eight("data_parallel", None)
+    plan = Eight("data_parallel", shard.data_parallel(1).mesh)
     plan.check(64)
     plan.check(64, 4)
     with pytest.raises(ValueError, match=r"a multiple of 8 \(8 devices\). Fix: batch_size=96"):
@@ -141,6 +145,10 @@ def test_a_batch_that_devices_do_not_divide() -> None:
     with pytest.raises(ValueError, match=r"16 \(8 devices x 2 micro-batches\). Fix: batch_size=16"):
         plan.check(8, 2)
     assert (plan.rows(1000), plan.rows(40), plan.rows(5)) == (1000, 40, 5)
+    # What is advised for the micro-batches is taken for the devices too.
+    with pytest.raises(ValueError, match=r"a divisor of batch_size=32. Fix: batch_size=48"):
+        train.Spec(1, 32, accumulate=3, shard=plan)
+    assert train.Spec(1, 48, accumulate=3, shard=plan)
 
 
 def test_collectives_are_read_from_the_text() -> None:

@@ -67,7 +67,7 @@ def cost(compiled: Any, at_once: int, shared: int, examples: int, lanes: int) ->
 
 def available() -> int | None:
     """Return four fifths of the bytes that are free on the device or the machine, or None if unknown."""
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]  # another process's cannot be asked
     stats = device.memory_stats() or {}
     if "bytes_limit" in stats:
         return int(SHARE * (stats["bytes_limit"] - stats.get("bytes_in_use", 0)))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxdl._keys import key_of
 from jaxdl.net import Net
 from jaxdl.train.loop import Program, make_program
 from jaxdl.train.shard import Plan as ShardPlan
@@ -219,11 +220,10 @@ class Runner:
         if self.form.lanes > 1:
             carry, active, hyper = jax.eval_shape(self._split, (carry, active, hyper))[0]
             arguments = (carry, active, stop, data, hyper)
-        leaves, structure = jax.tree.flatten(arguments)
-        shapes = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if shapes not in self.ready:
-            self.ready[shapes] = self.chunk.lower(*arguments).compile()
-        return self.ready[shapes]
+        key = key_of(*arguments)
+        if key not in self.ready:
+            self.ready[key] = self.chunk.lower(*arguments).compile()
+        return self.ready[key]
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
