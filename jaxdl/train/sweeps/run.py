@@ -121,7 +121,7 @@ def sweep(
     """
     check_parts(net, loss, optimizer, penalty)
     _checks.one_of("sweep", "batches", batches, BATCHES)
-    spec = door.spec(epochs, batch_size, metrics, valid, options)
+    spec = door.spec(epochs, batch_size, metrics, valid, options, op="sweep")
     if shard is not None and (not isinstance(shard, ShardPlan) or shard.kind != "members"):
         raise ValueError(
             explain("sweep", "shard", got=f"a {getattr(shard, 'kind', type(shard).__name__)}",
