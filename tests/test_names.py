@@ -34,7 +34,7 @@ NAMES = {
     "probe": "activations parameters layers histogram norms dead saturated",
     # Whole runs, data sets, modules and pictures are tested beside their code.
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
-    "compilation_cache compile export load_exported prefetch Stream",
+    "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",

@@ -149,6 +149,7 @@ def test_a_newer_version_and_an_exchanged_file(path: Path) -> None:
         ({"k": jnp.zeros(2, jnp.int4)}, DtypeError, "'k'.*int4"),
         (jnp.ones(2), DtypeError, "dict, list or tuple"),
         ({"__metadata__": jnp.ones(2)}, ValueError, "__metadata__"),
+        ({0: jnp.ones(2), "0": jnp.ones(2)}, ValueError, "cannot be taken apart.*Fix: make all keys text"),
     ],
 )
 def test_refused(path: Path, tree: Any, error: type[Exception], words: str) -> None:

@@ -27,6 +27,8 @@ from .prefetching import prefetch as prefetch
 from .rate_range import RateRange as RateRange
 from .rate_range import make_rate_range as make_rate_range
 from .rate_range import rate_range as rate_range
+from .restored import Restored as Restored
+from .restored import restore as restore
 from .session import Hook as Hook
 from .session import Moment as Moment
 from .spec import Arrays as Arrays

@@ -156,7 +156,8 @@ def compile(
     _checks.one_of("compile", "progress", progress, STYLES)
     host = inspect.signature(fit).parameters
     spec = door.spec(epochs, batch_size, metrics, valid,
-                     {name: value for name, value in options.items() if name not in host})  # fmt: skip
+                     {name: value for name, value in options.items() if name not in host},
+                     "compile")  # fmt: skip
     values = door.hyper(hyper)
     arrays = _shapes(net, data, valid, scaling, values, spec.layout)
     door.ranges(net, arrays, optimizer, values)

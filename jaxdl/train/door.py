@@ -1,5 +1,6 @@
 """The door of a run: what comes in is checked once, cast, and put on the device."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
 
 Examples = Dataset | tuple[Any, Any]
+NAMED = ("epochs", "batch_size", "metrics")  # fields of `Spec` that are arguments of their own
 
 
 def keys(seed: int) -> tuple[jax.Array, jax.Array]:
@@ -36,8 +38,10 @@ def spec(
     metrics: Mapping[str, Metric] | None,
     valid: Any,
     options: dict[str, Any],
+    op: str = "fit",
 ) -> Spec:
-    """Return the static part of a run, and refuse metrics that nothing is measured on."""
+    """Return the static part of a run; refuse unknown options, and metrics that nothing is measured on."""
+    _check_options(options, op)
     if batch_size is None:
         raise DtypeError(
             explain("fit", "batch_size", got="None", expected="a whole number, for examples in memory",
@@ -50,6 +54,17 @@ def spec(
                     expected="valid=, or train_metrics=True", fix="pass valid=(inputs, targets)")
         )  # fmt: skip
     return found
+
+
+def _check_options(options: dict[str, Any], op: str) -> None:
+    known = [field.name for field in dataclasses.fields(Spec) if field.name not in NAMED]
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                explain(op, name, got="unknown",
+                        expected=f"the arguments of {op}, or {', '.join(known)}",
+                        fix=f"leave {name}= out, or spell it as one of these")
+            )  # fmt: skip
 
 
 def hyper(values: Hyper | None) -> dict[str, Any]:

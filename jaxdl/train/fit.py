@@ -84,11 +84,12 @@ def fit(
             `KeyboardInterrupt` at once, though the device ends its chunk first. ``("SIGINT", "SIGTERM")`` is
             for machines that are taken away at short notice; ``()`` leaves Ctrl-C as it is. Only the main
             thread catches signals.
-        checkpoint: a folder, or a `Checkpoint` that also says how often the run is saved and what is kept.
+        checkpoint: a folder, or a `Checkpoint` that also says how often the run is saved and what is kept;
+            `restore` reads it to predict. Refused where the run has several processes.
         resume: go on from the newest good checkpoint, where the folder has one; False refuses such a folder.
             The end is bit by bit that of the unbroken run, whatever chunks both had, on the same versions,
-            device and number of cores; where these differ, a `CheckpointWarning` says so. `epochs` may be
-            larger.
+            device and number of cores; where these differ, or the network, the loss, the optimizer or its
+            schedule does, a `CheckpointWarning` says so. `epochs` may be larger.
         options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.

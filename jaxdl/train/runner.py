@@ -1,9 +1,10 @@
 """The compiled programs of a run, kept for the next run of the same parts and shapes."""
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxdl.train.run import Run
 from jaxdl.train.spec import Arrays, Carry, Hyper, Loss, Optimizer, Penalty, Result, Spec
 
 PROGRAMS_KEPT = 16
+Kind = TypeVar("Kind", bound=Run)
 
 
 class Runner:
@@ -27,6 +29,7 @@ class Runner:
         self.chooses = spec.early_stopping is not None or spec.average is not None
         self.result = jax.jit(program.result) if self.chooses else program.result
         self.advance = jax.jit(program.advance)
+        self.once = jax.jit(with_one_epoch(plain).advance)  # lowered for the digest, never compiled
         # Compiled only when a chunk diverged: it reads every gradient, and so finds the first bad step.
         self.replay = jax.jit(thorough.advance)
         self.approach = jax.jit(make_approach(plain))
@@ -53,9 +56,24 @@ class Runner:
         return _compiled(self.ends, self.result, carry) if self.chooses else self.program.result
 
     def digest(self, carry: Carry, arrays: Arrays, hyper: Hyper) -> str:
-        """Return the SHA-256 of `advance` as it is handed to the compiler."""
-        text = self.advance.lower(carry, jnp.int32(1), arrays, hyper).as_text()
+        """Return the SHA-256 of `advance` as the compiler gets it, the same for any number of epochs."""
+        text = self.once.lower(of_one_epoch(carry), jnp.int32(1), arrays, hyper).as_text()
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def with_one_epoch(run: Kind) -> Kind:
+    """Return a run as it would be with one epoch."""
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, epochs=1))
+
+
+def of_one_epoch(carry: Carry) -> Carry:
+    """Return a state whose history has one row, as a shape."""
+
+    def row(values: Any) -> Any:
+        sharding = values.sharding if getattr(values, "committed", False) else None
+        return jax.ShapeDtypeStruct((1, *values.shape[1:]), values.dtype, sharding=sharding)
+
+    return carry._replace(history={name: row(values) for name, values in carry.history.items()})
 
 
 def _compiled(kept: dict[Any, jax.stages.Compiled], function: Any, *arguments: Any) -> jax.stages.Compiled:

@@ -15,7 +15,7 @@ from jaxdl.train import health
 from jaxdl.train.loop import make_run
 from jaxdl.train.parts import strong
 from jaxdl.train.run import Run, first_health, learner_of
-from jaxdl.train.runner import PROGRAMS_KEPT
+from jaxdl.train.runner import PROGRAMS_KEPT, of_one_epoch, with_one_epoch
 from jaxdl.train.spec import Arrays, Carry, Health, Hyper, Loss, Optimizer, Penalty, Spec
 
 Place = tuple[jax.Array, jax.Array, jax.Array]
@@ -118,6 +118,8 @@ class SegmentRunner:
     def __init__(self, plain: StreamedRun, thorough: StreamedRun) -> None:
         self.plain, self.thorough = plain, thorough
         self.start = jax.jit(plain.start)
+        once = with_one_epoch(plain)
+        self.once = jax.jit(once.segment), jax.jit(once.finish)  # lowered for the digest, never compiled
         self.replay = jax.jit(thorough.segment)
         self.ready: dict[Any, tuple[Callable[..., Carry], Callable[..., Carry]]] = {}
 
@@ -137,9 +139,13 @@ class SegmentRunner:
         return self.ready[shapes]
 
     def digest(self, carry: Carry, segment: Any, data: Arrays, hyper: Hyper) -> str:
-        """Return the SHA-256 of `segment` as it is handed to the compiler."""
-        text = jax.jit(self.plain.segment).lower(carry, place_of(0, 0, 0), *segment, data, hyper).as_text()
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Return the SHA-256 of both programs as lowered, the same for any number of epochs."""
+        carry = of_one_epoch(carry)
+        lowered = (
+            self.once[0].lower(carry, place_of(0, 0, 0), *segment, data, hyper),
+            self.once[1].lower(carry, data, hyper),
+        )
+        return hashlib.sha256("".join(part.as_text() for part in lowered).encode()).hexdigest()
 
 
 def place_of(first: int, number: int, count: int) -> Place:

@@ -139,18 +139,22 @@ def called(hooks: Sequence[Hook], moment: Moment, plan: Plan = ALONE) -> Moment:
         if hasattr(hook, "save"):
             moment = _agreed(moment, plan)
         try:
-            reason: Any = hook(moment)
+            reason = _reason(hook(moment))
         except Exception as error:
             _save(hooks, hook, moment, error)
             raise
-        if not isinstance(reason, str | None):
-            raise TypeError(
-                explain("fit", "callbacks", got=f"a function that returned a {type(reason).__name__}",
-                        expected="None, or a string that says why the run ends", fix="return 'stop'")
-            )  # fmt: skip
         if reason is not None and moment.stopped is None:
             moment = dataclasses.replace(moment, stopped=reason)
     return _agreed(moment, plan)
+
+
+def _reason(returned: Any) -> str | None:
+    if not isinstance(returned, str | None):
+        raise TypeError(
+            explain("fit", "callbacks", got=f"a function that returned a {type(returned).__name__}",
+                    expected="None, or a string that says why the run ends", fix="return 'stop'")
+        )  # fmt: skip
+    return returned
 
 
 def _agreed(moment: Moment, plan: Plan) -> Moment:

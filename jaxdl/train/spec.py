@@ -110,11 +110,13 @@ class Spec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(dict(self.metrics).items()))
         for name in ("epochs", "batch_size", "eval_batch_size", "accumulate"):
-            _checks.positive_integer("Spec", name, getattr(self, name))
+            # As Python's own: a NumPy number is no JSON, and would be another key of the same program.
+            object.__setattr__(self, name, _checks.positive_integer("Spec", name, getattr(self, name)))
         _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
         _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
         if self.average is not None:
             _checks.in_range("Spec", "average", self.average, 0, 1, "[0, 1)")
+            object.__setattr__(self, "average", float(self.average))
         _function("record", self.record, "lambda step: {'gradient_norm': optim.gradient_norm(step)}")
         _function("augment", self.augment, "lambda key, x: x + 0.1 * jax.random.normal(key, x.shape)")
         _kind("frozen", self.frozen, Frozen, "optim.frozen('layers/0')")

@@ -133,8 +133,8 @@ class Stream:
         Raises:
             ValueError: the source cannot be sought, or `state` is that of another batch.
         """
-        _checks.positive_integer("Stream.seek", "epoch", epoch, least=0)
-        _checks.positive_integer("Stream.seek", "step", step, least=0)
+        epoch = _checks.positive_integer("Stream.seek", "epoch", epoch, least=0)
+        step = _checks.positive_integer("Stream.seek", "step", step, least=0)
         counted = self.source.counted or (isinstance(self.source, sources.Sequence) and self.steps is None)
         if state is None and (epoch, step) != (0, 0) and not counted:
             raise ValueError(

@@ -93,6 +93,8 @@ def fit_stream(
         if host.resumed is not None:
             stack.close()
             feed = stack.enter_context(_sought(stream, epochs, host.resumed, feed.capacity))
+        elif first.step:
+            raise _within_an_epoch(first)
         elif host.saver is not None and not stream.seekable:
             warnings.warn(NOT_SEEKABLE, CheckpointWarning, stacklevel=3)
         programs = runner.compiled(carry, shapes, data, hyper)
@@ -202,6 +204,14 @@ def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str
                     fix="leave it out: the first batch says it")
         )  # fmt: skip
     return first
+
+
+def _within_an_epoch(first: Batch) -> ValueError:
+    return ValueError(
+        explain("fit", "data", got=f"a stream at step {first.step} of epoch {first.epoch}",
+                expected="one at the start, as no run is resumed",
+                fix="stream.seek(0), or checkpoint= and resume=True")
+    )  # fmt: skip
 
 
 def _check_processes() -> None:

@@ -36,7 +36,8 @@ def save(path: str | Path, tree: Any, *, metadata: Mapping[str, Any] | None = No
     Raises:
         DtypeError: a leaf that is no array or of another dtype, such as a typed key; metadata that are no
             JSON; a single array in the place of a tree.
-        ValueError: two leaves of one name, or one called ``__metadata__``.
+        ValueError: two leaves of one name, or one called ``__metadata__``; a dict with keys of several
+            kinds, such as ``0`` and ``"0"``.
         OSError: the file cannot be written; what was there before is still there.
 
     Example:
@@ -136,7 +137,13 @@ def _json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def named_arrays(op: str, tree: Any) -> dict[str, np.ndarray]:
     """Return the leaves of a tree as NumPy arrays by name, in their order; raise when no file holds them."""
-    named = _trees.named_leaves(tree)
+    try:
+        named = _trees.named_leaves(tree)
+    except (TypeError, ValueError) as error:  # as from keys 0 and "0", which jax cannot sort
+        raise ValueError(
+            explain(op, "tree", got=f"a tree that cannot be taken apart ({error})",
+                    expected="the keys of a dict all text, or all numbers", fix="make all keys text")
+        ) from error  # fmt: skip
     if "" in named:
         raise DtypeError(
             explain(op, "tree", got=f"a {type(tree).__name__}, or holds a key that is empty",

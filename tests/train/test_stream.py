@@ -318,9 +318,13 @@ def test_segments_change_no_bit_and_compile_nothing(monkeypatch: pytest.MonkeyPa
     assert len(set(traces)) == 1
     assert threads() == before
     again = Stream(batches, steps=6)
-    again.seek(1, 2)
-    with pytest.raises(ValueError, match=r"a stream at epoch 1; expected one at epoch 0.*Fix: stream.seek"):
-        fit(NET, again, epochs=4, **STREAMED)
+    for place, words in (
+        ((1,), r"a stream at epoch 1; expected one at epoch 0.*Fix: stream.seek"),
+        ((0, 3), r"a stream at step 3 of epoch 0; expected one at the start.*Fix: stream.seek\(0\)"),
+    ):
+        again.seek(*place)
+        with pytest.raises(ValueError, match=words):
+            fit(NET, again, epochs=4, **STREAMED)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4])

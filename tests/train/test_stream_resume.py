@@ -31,8 +31,9 @@ def adam(hyper: Any) -> Any:
 
 
 def run(source: Any, **options: Any) -> train.Fitted:
-    return train.fit(LINE, train.Stream(source), loss=losses.squared_error, optimizer=adam, epochs=4,
-                     hyper={"learning_rate": 0.1}, valid=(X, Y), progress="off", **options)  # fmt: skip
+    parts = {"loss": losses.squared_error, "optimizer": adam, "epochs": 4} | options
+    return train.fit(LINE, train.Stream(source), hyper={"learning_rate": 0.1}, valid=(X, Y), progress="off",
+                     **parts)  # fmt: skip
 
 
 def digest(fitted: train.Fitted) -> str:
@@ -86,3 +87,10 @@ def test_a_run_in_memory_does_not_go_on_as_a_stream(tmp_path: Path) -> None:
               hyper={"learning_rate": 0.1}, progress="off", checkpoint=tmp_path)  # fmt: skip
     with pytest.raises(ValueError, match="as in the run that is resumed"):
         run(batches, checkpoint=tmp_path, resume=True)
+
+
+def test_another_optimizer_is_told_whatever_the_epochs(tmp_path: Path) -> None:
+    run(batches, checkpoint=tmp_path)
+    run(batches, checkpoint=tmp_path, resume=True, epochs=5)
+    with pytest.raises(CheckpointWarning, match="the optimizer, its schedule or a metric was changed"):
+        run(batches, checkpoint=tmp_path, resume=True, epochs=5, optimizer=lambda hyper: optim.adam(0.2))

@@ -40,7 +40,7 @@ def load(folder: Path, expected: dict[str, dict[str, Any]]) -> Buffers:
 
 
 class _context:
-    """Orbax, set to write one buffer in few steps: not compressed, one file tree, this process alone."""
+    """Orbax, set to write one buffer in few steps: not compressed, one file tree, of the one process."""
 
     def __enter__(self) -> Any:
         from orbax.checkpoint import v1 as orbax  # it takes 0.4 s to import

@@ -47,7 +47,7 @@ def describe(
         hyper: its hyperparameters.
         spec: its static part.
         seed: its seed.
-        program: digest of the program, before it is compiled.
+        program: digest of the program, before it is compiled; it must not depend on `epochs`.
         stream: what the batches of a stream are like, which holds its examples in the place of `arrays`.
 
     Returns:
@@ -57,10 +57,10 @@ def describe(
     """
     fields = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return {
-        "seed": seed,
+        "seed": int(seed),
         "hyper": {name: _number(value) for name, value in hyper.items()},
         "spec": {name: _plain(value) for name, value in fields.items() if name not in FREE},
-        "data": {name: _digest(part) for name, part in arrays._asdict().items()} | {"stream": stream},
+        "data": {name: digest(part) for name, part in arrays._asdict().items()} | {"stream": stream},
         "environment": environment(carry),
         "program": program,
         "epochs": spec.epochs,
@@ -104,9 +104,10 @@ def compare(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
                 explain("fit", name, got=found, expected=f"{was}, as in the run that is resumed", fix=fix)
             )
     reasons = [f"{name} was {was!r} and is {found!r}" for name, was, found in _changes(saved, now)]
-    if not reasons and saved["program"] != now["program"] and saved["epochs"] == now["epochs"]:
+    if not reasons and saved["program"] != now["program"]:
         reasons = [
-            "the program is another one, as the network, the loss, the optimizer or a metric was changed"
+            "the program is another one, as the network, the loss, the optimizer, its schedule or a metric "
+            "was changed"
         ]
     if reasons:
         warnings.warn(f"resume: not bit-exact: {'; '.join(reasons)}", CheckpointWarning, stacklevel=2)
@@ -129,6 +130,8 @@ def _changes(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str
 
 def _plain(value: Any) -> Any:
     """Return a static option as JSON holds it; of a function its presence: the program holds the rest."""
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, str | int | float | None):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -144,7 +147,7 @@ def _number(value: Any) -> int | float:
     return float(str(array)) if array.dtype.kind == "f" else int(array)
 
 
-def _digest(part: Any) -> str | None:
+def digest(part: Any) -> str | None:
     """Return the SHA-256 of the arrays of a part of the data, shapes and dtypes included."""
     leaves, structure = jax.tree.flatten(part)
     found = hashlib.sha256(str(structure).encode())

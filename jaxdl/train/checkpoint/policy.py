@@ -17,9 +17,11 @@ class Checkpoint:
     Attributes:
         folder: of this run alone; made if it is missing.
         every: epochs between two saves; None leaves it to `seconds`.
-        seconds: between two saves, at least; 1.0 where `every` is None too.
+        seconds: between two saves, at least; 1.0 where `every` and `best` are None too.
         keep: how many of the newest to keep; None keeps all.
-        best: a name of the history, such as "valid_loss": the best epoch by it is kept besides.
+        best: a name of the history, such as "valid_loss": the best of the saved epochs by it is kept besides,
+            and `train.restore` reads it. An epoch that is not saved does not compete: so where neither
+            `every` nor `seconds` is given, `every` is 1.
         mode: whether the best is the least (``"min"``) or the greatest (``"max"``).
 
     Raises:
@@ -27,8 +29,9 @@ class Checkpoint:
         DtypeError: a count that is no whole number, or a name that is no text.
 
     Example:
-        >>> Checkpoint("runs/first", every=5, best="valid_loss").keep
-        3
+        >>> policy = Checkpoint("runs/first", best="valid_loss")
+        >>> policy.keep, policy.every
+        (3, 1)
     """
 
     folder: str | Path
@@ -49,7 +52,8 @@ class Checkpoint:
             if getattr(self, name) is not None:
                 _checks.positive_integer("Checkpoint", name, getattr(self, name))
         if self.every is None and self.seconds is None:
-            object.__setattr__(self, "seconds", 1.0)
+            name, value = ("seconds", 1.0) if self.best is None else ("every", 1)
+            object.__setattr__(self, name, value)
         if self.seconds is not None:
             _checks.in_range("Checkpoint", "seconds", self.seconds, 0.0, float("inf"), "[0, inf)")
         _checks.one_of("Checkpoint", "mode", self.mode, ("min", "max"))

@@ -97,6 +97,8 @@ class Saver:
         self.record = dict(record)
         if self.policy.best is not None:
             self._check_best(carry)
+            # With the run, as scores of another curve or mode cannot be compared with these.
+            self.record["best"] = [self.policy.best, self.policy.mode]
         saved = self.store.restore(lambda found: self._like(carry, found))
         if saved is None:
             return carry
@@ -132,7 +134,6 @@ class Saver:
             return True
         if policy.every is not None and moment.epoch // policy.every <= self._epoch // policy.every:
             return False
-        # By the time of the run, on which several processes agree: they save together.
         return policy.seconds is None or moment.seconds - self._time >= policy.seconds
 
     def _hand_over(self, moment: Moment) -> None:
@@ -165,6 +166,12 @@ class Saver:
     def _like(self, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
         """Return what the saved tree has to be like; a longer run has saved fewer rows of its history."""
         compare(found, self.record)
+        was, now = found.get("best"), self.record.get("best")
+        if was not in (None, now):
+            raise ValueError(
+                explain("Checkpoint", "best", got=now, expected=f"{was}, as in the run that is resumed",
+                        fix=f"Checkpoint(folder, best='{was[0]}', mode='{was[1]}')")
+            )  # fmt: skip
         rows, epochs = found["rows"], self.record["epochs"]
         if rows > epochs:
             raise ValueError(

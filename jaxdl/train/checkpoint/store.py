@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -48,8 +48,8 @@ class Store:
     all is forced to the disk, and one rename puts it in its place: a process that is killed leaves the old
     state or the new one. Digests find damage by chance, not by intent: no one signs them.
 
-    One process writes: its arrays may lie on many devices, but not on those of other processes. Orbax saves
-    from all processes of a run together or not at all, which one lock and one manifest do not fit.
+    A run of several processes (`jax.distributed`) is refused: Orbax saves from all processes together or not
+    at all, which one lock and one manifest do not fit. The arrays of one process may lie on many devices.
 
     Args:
         folder: where the steps are; made if it is missing.
@@ -60,7 +60,7 @@ class Store:
     Raises:
         LockError: another process holds the folder.
         OSError: the folder cannot be made or written.
-        ValueError: there are several processes, or an argument is out of range.
+        ValueError: the run has several processes, or an argument is out of range.
 
     Example:
         >>> import tempfile
@@ -126,6 +126,12 @@ class Store:
         known = [step for step, score in scores.items() if score is not None]
         sign = 1 if self.mode == "min" else -1
         return min(known, key=lambda step: (sign * (scores[step] or 0.0), step), default=None)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of the steps, the newest first, without arrays; damaged ones are left out."""
+        for step in reversed(self.steps()):
+            with contextlib.suppress(Damaged):
+                yield manifest.read(self._path(step))["record"]
 
     def save(
         self,
@@ -198,7 +204,11 @@ class Store:
         return path
 
     def restore(
-        self, like: Any | Callable[[dict[str, Any]], Any], *, step: int | None = None
+        self,
+        like: Any | Callable[[dict[str, Any]], Any],
+        *,
+        step: int | None = None,
+        within: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
     ) -> Saved | None:
         """Return the newest step that is whole, every byte of it verified before it is read.
 
@@ -206,6 +216,8 @@ class Store:
             like: the tree, of arrays or of their shapes and dtypes; what has a sharding is placed by it. Or
                 a function of the record that returns it, called before an array is read.
             step: take this step and no other.
+            within: a function of the record that returns beginnings of paths, such as ``("params/",)``: the
+                leaves below them are taken, and `like` holds no others. None takes all.
 
         Returns:
             `Saved`, or None where there is no step. A damaged step is named in a `CheckpointWarning`,
@@ -222,7 +234,7 @@ class Store:
         reasons: dict[int, str] = {}
         for number in reversed(steps) if step is None else [step]:
             try:
-                saved = self._load(number, like)
+                saved = self._load(number, like, within or _everything)
             except Damaged as damage:
                 reasons[number] = str(damage)
                 self._bad.add(number)
@@ -242,12 +254,15 @@ class Store:
             "Fix: take a copy of the folder, or start anew"
         )
 
-    def _load(self, step: int, like: Any) -> Saved:
+    def _load(self, step: int, like: Any, within: Callable[[dict[str, Any]], tuple[str, ...]]) -> Saved:
         path = self._path(step)
         body = manifest.read(path)
         manifest.verify(path, body)
+        begins = within(body["record"])
         leaves = [
-            Leaf(entry[0], entry[1], tuple(entry[2]), tuple(entry[3]), *entry[4:]) for entry in body["leaves"]
+            Leaf(entry[0], entry[1], tuple(entry[2]), tuple(entry[3]), *entry[4:])
+            for entry in body["leaves"]
+            if entry[0].startswith(begins)
         ]
         like = like(body["record"]) if callable(like) else like
         check_like(leaves, like)
@@ -312,6 +327,10 @@ class Store:
 
     def _temporary(self) -> Path:
         return self.folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+
+
+def _everything(record: dict[str, Any]) -> tuple[str, ...]:
+    return ("",)
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
