@@ -5,8 +5,8 @@ that is warmed up to 8: once a probability underflows to 0 its logarithm is infi
 step, the line of the logarithm and the norms by layer; the run goes on from its last good state, with a
 learning rate of at most 1.
 
-Reached: diverged at step 146, in the 4th epoch; gone on, 97.3 % of 599 held-out digits; 16 seconds of
-processor time, most of it compiling.
+Reached: diverged at step 146, in the 4th epoch; gone on after 3 whole epochs, 97.3 % of 599 held-out digits;
+16 seconds of processor time, most of it compiling.
 
 Run by `python examples/divergence.py [--peak 8] [--seed 0] [--out out/divergence]`.
 """
@@ -38,6 +38,16 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     chosen = jnp.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
     return -jnp.log(chosen)
+
+
+class EveryEpoch:
+    """A callback that ends every chunk after one epoch: the last good state is then as near as it can be."""
+
+    def until(self, epoch: int) -> int:
+        return epoch + 1
+
+    def __call__(self, moment: train.Moment) -> None:
+        pass
 
 
 def descent(hyper: dict[str, jax.Array]) -> optax.GradientTransformation:
@@ -80,6 +90,7 @@ def main() -> int:
             epochs=EPOCHS,
             batch_size=BATCH,
             seed=options.seed,
+            callbacks=[EveryEpoch()],  # without it, the chunks are as long as the machine is fast
             progress="off",
         )
     except DivergenceError as error:
@@ -97,14 +108,16 @@ def main() -> int:
     logits = train.predict(NET, carry.params, carry.state, test.inputs, scaling=pixels)
     accuracy = float(np.mean(metrics.accuracy(jnp.asarray(logits), jnp.asarray(test.targets))))
     text = f"{100 * accuracy:.1f} % of {len(test)} held-out digits"
-    print(f"\ngone on after {int(report.last_good.epoch)} good epochs with a peak of {SMALLER:g}: {text}")
+    good = int(report.last_good.epoch)
+    epochs = "1 good epoch" if good == 1 else f"{good} good epochs"
+    print(f"\ngone on after {epochs} with a peak of {SMALLER:g}: {text}")
 
     line = f"divergence.py:{line_of_the_logarithm()} in cross_entropy"
     leaves = jax.tree.leaves(report.last_good.params)
     claims = {
         "the line of the logarithm": line in str(report.line),
         "the cause, after the first epoch": report.cause == "loss" and report.epoch > 0,
-        "a last good state": all(np.isfinite(leaf).all() for leaf in leaves),
+        "a last good state": all(np.isfinite(leaf).all() for leaf in leaves) and good == report.epoch,
         "a run that is healthy again": int(carry.health.step) == -1 and accuracy > 0.94,
     }
     for claim, holds in claims.items():

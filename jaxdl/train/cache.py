@@ -54,8 +54,15 @@ def compilation_cache(folder: str | Path | None = None, *, max_bytes: int = 2**2
         The subfolder of this machine.
 
     Raises:
-        ValueError: the process has another cache already.
+        ValueError: the process has another cache already; an empty path.
         OSError: the folder cannot be written.
+
+    Example:
+        >>> import subprocess, sys, tempfile
+        >>> script = "import sys; from jaxdl import train; print(train.compilation_cache(sys.argv[1]).name)"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(subprocess.check_output([sys.executable, "-c", script, folder], text=True))
+        jaxlib-...
     """
     _checks.positive_integer("compilation_cache", "max_bytes", max_bytes)
     shared = _root(folder) / machine()
@@ -102,6 +109,11 @@ def _cpu() -> list[str]:
 
 def _root(folder: str | Path | None) -> Path:
     if folder is not None:
+        if str(folder) in ("", "."):  # Path("") is "."
+            raise ValueError(
+                explain("compilation_cache", "folder", got="empty, the current folder",
+                        expected="a folder of its own", fix="leave folder out, or name one")
+            )  # fmt: skip
         return Path(folder).expanduser().absolute()
     if found := os.environ.get("JAXDL_CACHE"):
         return Path(found).expanduser().absolute()

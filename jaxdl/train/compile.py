@@ -134,7 +134,8 @@ def compile(
         `Compiled`: seconds, arithmetic and memory of the program, and its text.
 
     Raises:
-        ShapeError, DtypeError: shapes that do not fit each other or the network.
+        ShapeError, DtypeError: shapes that do not fit each other or the network; the checks are those of
+            `fit`, and most messages begin with its name.
         ValueError: an argument out of range.
 
     Example:

@@ -1,6 +1,7 @@
 """A trained forward function as one file, to be called without the code that made it."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from jaxdl.data._validate import as_numbers
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import require
 from jaxdl.train import door
+from jaxdl.train.fitted import check_trained
 from jaxdl.train.shard import require_whole
 from jaxdl.weights import _format, tree_file
 from jaxdl.weights._write import write
@@ -26,7 +28,7 @@ SYMBOLIC = "symbolic"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Exported:
     """A forward function with its weights, scaling included; call it with raw inputs.
 
@@ -36,6 +38,8 @@ class Exported:
         example: shape and dtype of one example.
         batch: ``"symbolic"``, or the number of examples that a call takes.
         classes: class names, or None.
+        digest: the SHA-256 over header and arrays that the file holds, for ``load_exported(digest=)``; not
+            that of the bytes of the file. None where it was not written.
     """
 
     program: jax.export.Exported
@@ -43,6 +47,13 @@ class Exported:
     example: jax.ShapeDtypeStruct
     batch: str | int = SYMBOLIC
     classes: tuple[str, ...] | None = None
+    digest: str | None = None
+
+    def __repr__(self) -> str:
+        rows = "examples" if self.batch == SYMBOLIC else self.batch
+        takes = f"{self.example.dtype} ({', '.join(map(str, (rows, *self.example.shape)))})"
+        size = sum(array.nbytes for array in self.arrays.values())
+        return f"Exported({takes}; {', '.join(self.program.platforms)}; {size:,} bytes of arrays)"
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Return the outputs (examples, ...) for inputs (examples, ...); each new number of them compiles."""
@@ -91,7 +102,8 @@ def export(
         fitted: what `fit` or `load` returned.
         path: where to write it, with a SHA-256 over all of it; None writes nothing.
         inputs: an array or a `jax.ShapeDtypeStruct` (examples, ...) of the shape and dtype that a call will
-            have; None: as in training, which a model that `load` returned does not know.
+            have; None: as in training, which a model that `load` returned does not know. As in `fit`,
+            float64 becomes float32, int64 int32 and bool uint8, here and in a call.
         batch: ``"symbolic"``, one program for any number of examples, or a number.
         platforms: for which of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; None: the one of this process.
 
@@ -99,10 +111,11 @@ def export(
         The `Exported`, to be called with inputs (examples, ...); it equals ``fitted.predict(inputs)``.
 
     Raises:
-        TypeError: not a trained model.
+        TypeError: not one trained model; inputs of a dtype that no call takes, such as bfloat16; one string
+            for `platforms`.
         ValueError: shape and dtype of the inputs are not known; a batch that is neither; an unknown
-            platform; a network that asks for the number of examples, where that is a symbol; parameters
-            split over the devices of several processes.
+            platform; a network that asks for the number of examples, where that is a symbol; one that calls
+            Python, as `jax.debug.print` does; parameters split over the devices of several processes.
         OSError: the file cannot be written.
 
     Example:
@@ -119,14 +132,9 @@ def export(
         >>> bool((again(x[:3]) == fitted.predict(x[:3])).all())
         True
     """
-    if not all(hasattr(fitted, part) for part in ("net", "params", "state", "scaling", "classes")):
-        raise TypeError(
-            explain("export", "fitted", got=f"a {type(fitted).__name__}",
-                    expected="what train.fit or train.load returned", fix="export the whole Fitted")
-        )  # fmt: skip
+    check_trained("export", fitted)
     require("export", fitted.net)
-    for platform in platforms or ():  # jax takes any name, and fails when the program is called
-        _checks.one_of("export", "platforms", platform, PLATFORMS)
+    _check_platforms(platforms)
     example = _example(fitted, inputs)
     parts = {"params": fitted.params, "state": fitted.state, "scaling": fitted.scaling,
              "hyper": door.hyper(getattr(fitted, "hyper", None))}  # fmt: skip
@@ -134,9 +142,7 @@ def export(
     arrays = tree_file.named_arrays("export", jax.tree.map(jnp.asarray, parts))
     program = _program(fitted.net, parts, arrays, example, batch, platforms)
     found = Exported(program, arrays, example, batch, fitted.classes)
-    if path is not None:
-        _save(Path(path), found)
-    return found
+    return found if path is None else _save(Path(path), found)
 
 
 def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
@@ -146,12 +152,13 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
 
     Args:
         path: the file.
-        digest: the SHA-256 that it must have, where you know it from elsewhere.
+        digest: the `Exported.digest` that it must have, kept where nobody who may write the file can.
 
     Returns:
         The `Exported`, to be called with inputs (examples, ...).
 
     Raises:
+        ValueError: a digest that is not 64 hexadecimal digits.
         FormatError: damaged, of a newer version, another file, or of a jax that this one cannot read.
         OSError: the file cannot be read.
 
@@ -162,13 +169,17 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
         >>> double = net.from_pair(lambda key: {"w": jnp.float32(2)}, lambda params, x: x * params["w"])
         >>> model = Loaded(double, {"w": np.float32(2)}, {}, None, None, None)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = export(model, f"{folder}/double.jaxdl", inputs=np.ones((1, 1), np.float32))
-        ...     found = load_exported(f"{folder}/double.jaxdl")
+        ...     kept = export(model, f"{folder}/double.jaxdl", inputs=np.ones((1, 1), np.float32)).digest
+        ...     found = load_exported(f"{folder}/double.jaxdl", digest=kept)
         >>> found(np.float32([[1], [3]])).tolist()
         [[2.0], [6.0]]
     """
     path = Path(path)
-    header, _, arrays = _format.read(path, what=WHAT, expected=digest)
+    _check_digest(digest)
+    header, text, arrays = _format.read(path, what=WHAT, expected=digest, op="load_exported")
+    if "config" in header:
+        raise FormatError(f"load_exported: {path} is a model file that `save` wrote. "
+                          "Fix: train.load(path)")  # fmt: skip
     try:
         if header["kind"] != "exported":
             raise KeyError("kind")
@@ -176,7 +187,8 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
         example = jax.ShapeDtypeStruct(tuple(header["shape"]), header["dtype"])
         held = {name: arrays[name] for name in header["arrays"]}
         classes = None if header["classes"] is None else tuple(header["classes"])
-        return Exported(program, held, example, header["batch"], classes)
+        found = _format.digest(text, arrays, header["version"])
+        return Exported(program, held, example, header["batch"], classes, found)
     except ImportError:
         raise
     except Exception as error:  # jax raises what its parsers raise
@@ -197,7 +209,32 @@ def _example(fitted: Any, inputs: Any) -> jax.ShapeDtypeStruct:
     if len(shape) < 1:
         raise ShapeError(explain("export", "inputs", got=f"of shape {shape}", expected="(examples, ...)",
                                  fix="pass inputs[None]"))  # fmt: skip
-    return jax.ShapeDtypeStruct(shape[1:], jax.dtypes.canonicalize_dtype(dtype))
+    if np.dtype(dtype).kind not in "biuf":
+        raise DtypeError(
+            explain("export", "inputs", got=f"of dtype {dtype}",
+                    expected="uint8, int32 or float32, which a call takes",
+                    fix=f"jax.ShapeDtypeStruct({shape}, 'float32')")
+        )  # fmt: skip
+    single = to_single("export", "inputs", np.zeros((0,), dtype))  # as a call converts
+    return jax.ShapeDtypeStruct(shape[1:], single.dtype)
+
+
+def _check_platforms(platforms: Any) -> None:
+    if isinstance(platforms, str):
+        raise DtypeError(
+            explain("export", "platforms", got=repr(platforms), expected="a sequence of names",
+                    fix=f"platforms=({platforms!r},)")
+        )  # fmt: skip
+    for platform in platforms or ():  # jax takes any name, and fails when the program is called
+        _checks.one_of("export", "platforms", platform, PLATFORMS)
+
+
+def _check_digest(digest: Any) -> None:
+    if digest is not None and not re.fullmatch("[0-9a-f]{64}", str(digest)):
+        raise ValueError(
+            explain("load_exported", "digest", got=repr(digest), expected="64 hexadecimal digits, 0-9a-f",
+                    fix="digest=exported.digest, as export returned it")
+        )  # fmt: skip
 
 
 def _program(
@@ -229,13 +266,22 @@ def _program(
             explain("export", "batch", got="'symbolic'", fix="batch=32, and pass 32 examples a call",
                     expected="a number, as this network decides by the number of examples")
         ) from error  # fmt: skip
+    except RuntimeError as error:  # NotImplementedError is one
+        raise ValueError(
+            explain("export", "fitted", got=f"a network that jax cannot export ({error})",
+                    expected="one that does not call Python, as jax.debug.print and pure_callback do",
+                    fix="leave such calls out where train=False")
+        ) from error  # fmt: skip
 
 
-def _save(path: Path, exported: Exported) -> None:
+def _save(path: Path, exported: Exported) -> Exported:
+    """Write the file, and return the same with its digest."""
     program = np.frombuffer(exported.program.serialize(), np.uint8)
     header = {
         "kind": "exported", "shape": exported.example.shape, "dtype": str(exported.example.dtype),
         "batch": exported.batch, "classes": exported.classes, "arrays": list(exported.arrays),
         "jax": jax.__version__,
     }  # fmt: skip
-    write(path, _format.encode(header, {**exported.arrays, "program": program})[0])
+    content, digest = _format.encode(header, {**exported.arrays, "program": program})
+    write(path, content)
+    return dataclasses.replace(exported, digest=digest)

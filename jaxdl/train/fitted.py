@@ -15,6 +15,20 @@ from jaxdl.train.spec import Hyper, Loss, Metric
 from jaxdl.train.stopping import Stopping
 
 
+def check_trained(op: str, fitted: Any) -> None:
+    """Raise `TypeError` unless `fitted` is one trained network, a `Fitted` or a `Loaded`."""
+    if hasattr(fitted, "members"):
+        raise TypeError(
+            explain(op, "fitted", got=f"a {type(fitted).__name__} of many networks", expected="one of them",
+                    fix="sweep.best(...) or sweep.member(i)")
+        )  # fmt: skip
+    if not all(hasattr(fitted, part) for part in ("net", "params", "state", "scaling", "classes")):
+        raise TypeError(
+            explain(op, "fitted", got=f"a {type(fitted).__name__}",
+                    expected="what train.fit or train.load returned", fix=f"{op} the whole Fitted")
+        )  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Timing:
     """Seconds of a run: `compile` (near 0 when reused; initial parameters included), `run`, and its speed."""

@@ -17,6 +17,7 @@ from jaxdl import _trees, models
 from jaxdl.errors import FormatError, explain
 from jaxdl.net import Net, Tree, functional
 from jaxdl.scaling import Scaling
+from jaxdl.train.fitted import check_trained
 from jaxdl.train.predict import predict
 from jaxdl.train.shard import require_whole
 from jaxdl.weights import _format
@@ -56,7 +57,7 @@ def save(path: str | Path, fitted: Any) -> Path:
         The path.
 
     Raises:
-        TypeError: not a trained model, or a scaling that is no `Scaling`.
+        TypeError: not one trained model, or a scaling that is no `Scaling`.
         ValueError: parameters split over the devices of several processes.
         OSError: the file cannot be written.
 
@@ -73,11 +74,7 @@ def save(path: str | Path, fitted: Any) -> Path:
         >>> bool((model.predict(np.eye(2)) == fitted.predict(np.eye(2))).all())
         True
     """
-    if not all(hasattr(fitted, part) for part in ("net", "params", "state", "scaling", "classes")):
-        raise TypeError(
-            explain("save", "fitted", got=f"a {type(fitted).__name__}",
-                    expected="what train.fit or train.load returned", fix="save the whole Fitted")
-        )  # fmt: skip
+    check_trained("save", fitted)
     config = fitted.net.config
     kind = next((name for name, (known, _) in KINDS.items() if type(config) is known), None)
     if not isinstance(fitted.scaling, Scaling | None):
@@ -108,6 +105,16 @@ def load(path: str | Path, *, net: Net | None = None) -> Loaded:
         FormatError: not such a file, damaged, of a newer version, or not of this network.
         ValueError: neither the file nor the caller says what the network is.
         OSError: the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from jaxdl import net
+        >>> double = net.from_pair(lambda key: {"w": jnp.float32(2)}, lambda params, x: x * params["w"])
+        >>> model = Loaded(double, {"w": jnp.float32(3)}, {}, None, None, ("low", "high"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(save(Path(folder) / "model.safetensors", model), net=double)
+        >>> float(again.params["w"]), again.classes
+        (3.0, ('low', 'high'))
     """
     path = Path(path)
     header, arrays = _read(path)
@@ -149,6 +156,9 @@ def _make(kind: str, config: Any) -> Net:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     header, text, arrays = _format.read(path, what=WHAT)
+    if header.get("kind") == "exported":
+        raise FormatError(f"load: {path} is a program that `export` wrote. "
+                          "Fix: train.load_exported(path)")  # fmt: skip
     try:
         kind, names = (header[part] for part in ("kind", "classes"))
         if not (isinstance(names, list | None) and all(isinstance(name, str) for name in names or ())):

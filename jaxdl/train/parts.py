@@ -35,6 +35,12 @@ class _Named(dict[str, Any]):
 
 def rule(optimizer: Optimizer | optax.GradientTransformation, hyper: Hyper) -> optax.GradientTransformation:
     """Return the transformation of `optimizer` at these hyperparameters, or raise when it is none."""
+    if _uncalled(optimizer):
+        raise TypeError(
+            explain("train", "optimizer", got=f"{getattr(optimizer, '__name__', 'a function')} itself",
+                    expected="what it returns, or a function of hyper",
+                    fix="such as lambda hyper: optim.sgd(hyper['learning_rate'])")
+        )  # fmt: skip
     found = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(_Named(hyper))
     if not isinstance(found, optax.GradientTransformation):
         raise TypeError(
@@ -43,6 +49,12 @@ def rule(optimizer: Optimizer | optax.GradientTransformation, hyper: Hyper) -> o
                     fix="lambda hyper: jaxdl.optim.sgd(hyper['learning_rate'])")
         )  # fmt: skip
     return found
+
+
+def _uncalled(optimizer: Any) -> bool:
+    """Tell whether this is a function of a library, such as `optim.sgd`, and none of hyperparameters."""
+    where = getattr(optimizer, "__module__", None) or ""
+    return inspect.isroutine(optimizer) and where.startswith(("jaxdl.optim.", "optax."))
 
 
 def check_parts(net: Any, loss: Any, optimizer: Any, penalty: Any) -> None:

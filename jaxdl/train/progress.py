@@ -1,5 +1,6 @@
 """The progress of a run, on the terminal."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +23,8 @@ from jaxdl.train.history import History
 
 LOG_WIDTH = 140
 BAR_WIDTH = 16
-OTHER_COLUMNS = 34
+REMAINING_WIDTH = 7
+GAPS = 4
 STYLES = ("bar", "lines", "off")
 NOTED_SECONDS = 0.1
 
@@ -69,7 +71,7 @@ class Reporter:
 
     def __init__(self, style: str, epochs: int, *, console: Console | None = None) -> None:
         _checks.one_of("fit", "progress", style, STYLES)
-        self.style, self.shown = style, 0
+        self.style, self.epochs, self.shown = style, epochs, 0
         screen = console or Console(soft_wrap=True)
         if not screen.is_terminal:
             screen.width = max(screen.width, LOG_WIDTH)
@@ -77,10 +79,11 @@ class Reporter:
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=BAR_WIDTH, table_column=Column(min_width=BAR_WIDTH)),
             MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(epochs)) + 1)),
-            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=REMAINING_WIDTH)),
             TextColumn("{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=screen,
-            disable=style == "off",
+            # Where nothing is live, rich would end the lines with an empty one.
+            disable=style == "off" or (style == "lines" and not screen.is_interactive),
             transient=style == "lines",
         )
         self.spinner = Spinner(style, console=screen)
@@ -103,7 +106,7 @@ class Reporter:
         """Say that compilation is over, and begin with the bar."""
         self.spinner.stop(seconds)
         self.bar.start()
-        self.bar.update(self.task, status=f"compiled in {seconds:.1f} s")
+        self.status([f"compiled in {seconds:.1f} s"])
 
     def segment(
         self, done: int, step: int, steps: int | None, history: History, examples_per_second: float
@@ -112,7 +115,7 @@ class Reporter:
         if step == 0:
             return self.epoch(done, history, examples_per_second)
         of = "" if steps is None else f" of {steps}"
-        self.bar.update(self.task, status=f"step {step}{of}  {examples_per_second:,.0f} examples/s")
+        self.status([f"step {step}{of}", f"{examples_per_second:,.0f} examples/s"])
 
     def epoch(self, done: int, history: History, examples_per_second: float) -> None:
         """Show that `done` epochs are over."""
@@ -121,9 +124,18 @@ class Reporter:
                 self.bar.console.print(history.line(number), highlight=False)
         self.shown = done
         cells = [f"{name} {history[name][done - 1]:.4f}" for name in history if history[name].ndim == 1]
-        status = f"{examples_per_second:,.0f} examples/s"
-        for cell in reversed(cells):
-            # What does not fit is left out whole: rich would take the room from the bar.
-            if len(status) + len(cell) + 2 <= self.bar.console.width - BAR_WIDTH - OTHER_COLUMNS:
-                status += f"  {cell}"
+        self.status([f"{examples_per_second:,.0f} examples/s", *reversed(cells)], done)
+
+    def status(self, cells: Sequence[str], done: int | None = None) -> None:
+        """Show the cells beside the bar, the first ones first; what does not fit is left out whole."""
+        status = ""
+        for cell in cells:  # rich would cut it, or take the room from the bar
+            longer = f"{status}  {cell}" if status else cell
+            status = longer if len(longer) <= self.room else status
         self.bar.update(self.task, completed=done, status=status)
+
+    @property
+    def room(self) -> int:
+        """Characters beside the bar."""
+        total = len(str(self.epochs))
+        return self.bar.console.width - len("epoch") - BAR_WIDTH - (2 * total + 1) - REMAINING_WIDTH - GAPS

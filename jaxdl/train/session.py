@@ -186,9 +186,10 @@ def raise_diverged(
     cause = health.cause(word)
     values = ", ".join(f"{name}={float(value):g}" for name, value in hyper.items())
     report, words = _replayed(replay)
+    done = f"{int(before.epoch)} whole epoch{'' if int(before.epoch) == 1 else 's'}"
     raise DivergenceError(
         f"fit: the run diverged at step {step} (epoch {epoch + 1}): {health.SENTENCES[cause]}"
-        f"{' with ' + values if values else ''}. {words}The state after {int(before.epoch)} whole epochs is "
+        f"{' with ' + values if values else ''}. {words}The state after {done} is "
         f"in `error.last_good`. Fix: {health.FIXES[cause]}",
         step=step, epoch=epoch, cause=cause, last_good=before,
         line=report.line if report else None, norms=report.norms if report else None,

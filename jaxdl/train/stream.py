@@ -106,6 +106,11 @@ class Stream:
         self.drop_remainder, self.dropped = drop_remainder, 0
         self._start: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        source = type(self.source).__name__.lower()
+        return (f"Stream({source}, steps={self.steps}, drop_remainder={self.drop_remainder}, "
+                f"prefetch={self.prefetch})")  # fmt: skip
+
     @property
     def seekable(self) -> bool:
         """Whether a run over this stream can be resumed. Loaders are asked for an iterator to find out."""

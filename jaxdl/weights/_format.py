@@ -57,20 +57,28 @@ def digest(text: str, arrays: Arrays, version: int = VERSION) -> str:
     return found.hexdigest()
 
 
-def read(path: Path, *, what: str, verify: bool = True, expected: str | None = None) -> Content:
-    """Read a file, verified by its SHA-256, and by the `expected` one where there is one.
+def read(
+    path: Path, *, what: str, verify: bool = True, expected: str | None = None, op: str = "load"
+) -> Content:
+    """Read a file for `op`, verified by its SHA-256, and by the `expected` one where there is one.
 
     Raises:
         FormatError: damaged, of a newer version, too large, or (unless `verify` is off) without a digest.
         OSError: the file cannot be read.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise FormatError(f"load: {path} is larger than {MAX_BYTES} bytes. Fix: pass {what}")
-    return parse(path, path.read_bytes(), what=what, verify=verify, expected=expected)
+        raise FormatError(f"{op}: {path} is larger than {MAX_BYTES} bytes. Fix: pass {what}")
+    return parse(path, path.read_bytes(), what=what, verify=verify, expected=expected, op=op)
 
 
 def parse(
-    path: Path, content: bytes, *, what: str, verify: bool = True, expected: str | None = None
+    path: Path,
+    content: bytes,
+    *,
+    what: str,
+    verify: bool = True,
+    expected: str | None = None,
+    op: str = "load",
 ) -> Content:
     """Take the bytes of a file apart; see `read`."""
     try:
@@ -79,28 +87,28 @@ def parse(
         header = None if "jaxdl" not in said else json.loads(said["jaxdl"])
         version = None if header is None else header["version"]
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"load: {path} is no {what}, or is damaged ({error}). "
+        raise FormatError(f"{op}: {path} is no {what}, or is damaged ({error}). "
                           "Fix: save it again") from error  # fmt: skip
     if header is not None and version not in (1, VERSION):
-        raise FormatError(f"load: {path} is of version {version}; this jaxdl reads up to {VERSION}. "
+        raise FormatError(f"{op}: {path} is of version {version}; this jaxdl reads up to {VERSION}. "
                           "Fix: install the newer jaxdl")  # fmt: skip
     if verify:
-        _verify(path, what, said, version, arrays, expected)
+        _verify(op, path, what, said, version, arrays, expected)
     return Content(header or {}, said.get("jaxdl", ""), arrays)
 
 
 def _verify(
-    path: Path, what: str, said: dict[str, str], version: Any, arrays: Arrays, expected: str | None
+    op: str, path: Path, what: str, said: dict[str, str], version: Any, arrays: Arrays, expected: str | None
 ) -> None:
     if "jaxdl" not in said or "sha256" not in said:
-        raise FormatError(f"load: {path} is no {what}: it holds no SHA-256 of jaxdl. Fix: if you trust it, "
+        raise FormatError(f"{op}: {path} is no {what}: it holds no SHA-256 of jaxdl. Fix: if you trust it, "
                           "jaxdl.weights.load(path, verify=False) takes it as it is")  # fmt: skip
     found = digest(said["jaxdl"], arrays, version)
     if found != said["sha256"]:
-        raise FormatError(f"load: {path} is damaged: its SHA-256 differs from the stored one. "
+        raise FormatError(f"{op}: {path} is damaged: its SHA-256 differs from the stored one. "
                           "Fix: save it again, or take an older copy")  # fmt: skip
     if expected not in (None, found):
-        raise FormatError(f"load: {path} has the SHA-256 {found}; expected {expected}. "
+        raise FormatError(f"{op}: {path} has the SHA-256 {found}; expected {expected}. "
                           "Fix: it is another file than the one you mean")  # fmt: skip
 
 

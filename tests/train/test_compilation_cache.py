@@ -168,6 +168,12 @@ def test_the_machine_is_in_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache.machine() != name
 
 
+@pytest.mark.parametrize("folder", ["", Path("")])
+def test_an_empty_path_is_refused(folder: str | Path) -> None:
+    with pytest.raises(ValueError, match="empty, the current folder"):
+        cache.compilation_cache(folder)
+
+
 def test_a_cache_that_is_set_already_is_named(tmp_path: Path) -> None:
     assert cache._stores == []
     jax.config.update("jax_compilation_cache_dir", "elsewhere")

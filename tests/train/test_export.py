@@ -107,16 +107,77 @@ def test_damage_is_named(path: Path, tmp_path: Path) -> None:
     damaged.write_bytes(_format.encode(header, {**arrays, "program": np.zeros(99, np.uint8)})[0])
     with pytest.raises(FormatError, match="cannot read it"):
         train.load_exported(damaged)
-    with pytest.raises(FormatError, match=f"expected {'0' * 64}"):
-        train.load_exported(path, digest="0" * 64)
 
 
-def test_a_network_that_counts_its_examples(fitted: train.Fitted) -> None:
+def test_the_digest_that_export_returns_is_asked_for(fitted: train.Fitted, tmp_path: Path) -> None:
+    kept = train.export(fitted, tmp_path / "model")
+    assert train.load_exported(tmp_path / "model", digest=kept.digest).digest == kept.digest
+    assert train.export(fitted).digest is None
+    with pytest.raises(FormatError, match=f"load_exported: .*SHA-256 {kept.digest}; expected {'0' * 64}"):
+        train.load_exported(tmp_path / "model", digest="0" * 64)
+    for digest in ("0" * 63, "g" * 64, f"{kept.digest}\n"):
+        with pytest.raises(ValueError, match="expected 64 hexadecimal digits"):
+            train.load_exported(tmp_path / "model", digest=digest)
+
+
+def test_files_of_the_other_kind_are_named(fitted: train.Fitted, path: Path, tmp_path: Path) -> None:
+    model = train.save(tmp_path / "model", fitted)
+    with pytest.raises(FormatError, match=r"load_exported: .*a model file.*Fix: train.load\(path\)"):
+        train.load_exported(model)
+    with pytest.raises(FormatError, match=r"load: .*a program.*Fix: train.load_exported\(path\)"):
+        train.load(path)
+
+
+def linear(apply: Any) -> train.Loaded:
+    """Return a model of one layer that `apply` computes."""
+    own = net.from_pair(lambda key: {"w": jnp.ones((4, 3))}, apply)
+    return train.Loaded(own, {"w": np.ones((4, 3), np.float32)}, {}, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [("float64", "float32"), ("float16", "float32"), ("int64", "int32"), ("bool", "uint8")],
+)
+def test_dtypes_are_those_of_a_call(given: str, taken: str) -> None:
+    inputs = np.ones((2, 4), given)
+    with jax.enable_x64(True):
+        exported = train.export(linear(lambda params, x: x @ params["w"]), inputs=inputs)
+        assert exported.example.dtype == taken
+        np.testing.assert_array_equal(exported(inputs), np.full((2, 3), 4))
+
+
+def test_a_dtype_that_no_call_has_is_refused() -> None:
+    with pytest.raises(DtypeError, match="of dtype bfloat16; expected uint8, int32 or float32"):
+        train.export(
+            linear(lambda params, x: x @ params["w"]), inputs=jax.ShapeDtypeStruct((1, 4), "bfloat16")
+        )
+
+
+def printing(params: Any, x: Any) -> Any:
+    jax.debug.print("{}", x.sum())
+    return x @ params["w"]
+
+
+def calling(params: Any, x: Any) -> Any:
+    return jax.pure_callback(lambda a: a, jax.ShapeDtypeStruct(x.shape, x.dtype), x) @ params["w"]
+
+
+@pytest.mark.parametrize("apply", [printing, calling])
+def test_a_network_that_calls_python(apply: Any) -> None:
+    for batch in ("symbolic", 2):
+        with pytest.raises(ValueError, match="expected one that does not call Python"):
+            train.export(linear(apply), inputs=X, batch=batch)
+
+
+def test_it_shows_itself_in_a_line(path: Path) -> None:
+    assert repr(train.load_exported(path)) == "Exported(uint8 (examples, 4); cpu; 312 bytes of arrays)"
+
+
+def test_a_network_that_counts_its_examples() -> None:
     def apply(params: Any, x: Any) -> Any:
         return x @ params["w"] if x.shape[0] > 4 else 2 * x @ params["w"]
 
-    own = net.from_pair(lambda key: {"w": jnp.ones((4, 3))}, apply)
-    bare = train.Loaded(own, {"w": np.ones((4, 3), np.float32)}, {}, None, None, None)
+    bare = linear(apply)
     with pytest.raises(ValueError, match=r"'batch' is 'symbolic'.*decides by the number of examples"):
         train.export(bare, inputs=X)
     np.testing.assert_array_equal(train.export(bare, inputs=X, batch=2)(X[:2]), bare.predict(X[:2]))
@@ -134,3 +195,5 @@ def test_refuses(fitted: train.Fitted, tmp_path: Path) -> None:
         train.export(model)
     with pytest.raises(ValueError, match="nonsense"):
         train.export(fitted, platforms=("nonsense",))
+    with pytest.raises(DtypeError, match=r"'platforms' is 'cpu'; .*Fix: platforms=\('cpu',\)"):
+        train.export(fitted, platforms="cpu")

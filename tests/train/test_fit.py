@@ -230,11 +230,32 @@ def test_progress_lines_and_bar() -> None:
         reporter.compiled(1.5)
         reporter.epoch(2, history, 1000.0)
     lines = ["compiled in 1.5 s", "epoch   1  loss 1.0000", "epoch   2  loss 0.5000"]
-    assert screen.getvalue().splitlines()[:3] == lines
+    assert screen.getvalue().splitlines() == lines
     silent = io.StringIO()
     with progress.Reporter("off", 3, console=Console(file=silent)) as reporter:
         reporter.epoch(2, history, 1000.0)
     assert silent.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, "300/1000 -:--:--"),
+        (60, "300/1000 -:--:-- a_long_name 1.0000"),
+        (61, "300/1000 -:--:-- 1,234,567 examples/s"),
+        (80, "300/1000 -:--:-- 1,234,567 examples/s  loss 0.5000"),
+    ],
+)
+def test_what_does_not_fit_beside_the_bar_is_left_out_whole(width: int, shown: str) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    with progress.Reporter("bar", 1000, console=console) as reporter:
+        reporter.compiled(1.5)
+        reporter.epoch(300, History({"loss": np.full(300, 0.5), "a_long_name": np.ones(300)}), 1234567.0)
+    assert (
+        [line for line in screen.getvalue().splitlines() if "300/1000" in line][-1].rstrip().endswith(shown)
+    )
+    assert "…" not in screen.getvalue()
 
 
 def test_history() -> None:

@@ -36,6 +36,11 @@ def test_a_bad_update_is_found_at_its_step_in_any_chunks(
     with pytest.raises(DivergenceError, match=r"at step 23 \(epoch 4\): a parameter is not finite") as caught:
         fit(SOFTMAX, data, optimizer=JUMP, batch_size=8, **OPTIONS)
     assert (caught.value.step, caught.value.cause) == (23, "parameters")
+    done = int(caught.value.last_good.epoch)
+    assert f"The state after {'1 whole epoch' if done == 1 else f'{done} whole epochs'} is" in str(
+        caught.value
+    )
+    assert done == 3 if chunk == 0.0 else streamed or done == 1
 
 
 def test_a_record_may_be_called_as_another_one_by_step() -> None:
@@ -60,6 +65,18 @@ def test_what_is_frozen_keeps_every_bit_in_the_average() -> None:
     average: Any = found.average
     np.testing.assert_array_equal(average["b"], np.full(3, 0.1, np.float32))
     assert np.abs(average["w"] - found.params["w"]).max() > 1e-4
+
+
+@pytest.mark.parametrize("optimizer", [optim.sgd, optax.sgd])
+def test_an_optimizer_that_was_not_called_is_named(optimizer: Any) -> None:
+    words = r"'optimizer' is sgd itself.*Fix: such as lambda hyper: optim.sgd\(hyper\['learning_rate'\]\)"
+    with pytest.raises(TypeError, match=words):
+        fit(SOFTMAX, (X[:50], Y[:50]), optimizer=optimizer, batch_size=8, **OPTIONS)
+
+
+def test_a_stream_shows_itself_in_a_line() -> None:
+    shown = repr(Stream(lambda epoch: [], steps=3, drop_remainder=True))
+    assert shown == "Stream(passes, steps=3, drop_remainder=True, prefetch=2)"
 
 
 def test_a_part_that_cannot_be_hashed_is_named() -> None:

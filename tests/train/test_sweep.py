@@ -305,7 +305,7 @@ def test_bad_arguments_are_refused_by_name(change: Any, error: type[Exception], 
         sweep(**change)
 
 
-def test_results_are_asked_for_by_name() -> None:
+def test_results_are_asked_for_by_name(tmp_path: Path) -> None:
     found = sweep()
     for call, error, words in (
         (lambda: found.index("valid_accuracy"), ValueError, "mode='max' for an accuracy"),
@@ -317,6 +317,10 @@ def test_results_are_asked_for_by_name() -> None:
     ):
         with pytest.raises(error, match=words):
             call()
+    for write in (train.export, lambda whole: train.save(tmp_path / "model", whole)):
+        with pytest.raises(TypeError, match=r"is a Sweep.*Fix: sweep.best\(\.\.\.\) or sweep.member\(i\)"):
+            write(found)
+    assert repr(found.table()).startswith("Table(5 rows of member, learning_rate, seed, status, epochs, loss")
     columns = found.table("valid_accuracy", mode="max").columns
     assert list(columns) == [
         "member", "learning_rate", "seed", "status", "epochs", "loss", "min_loss",

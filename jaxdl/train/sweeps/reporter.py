@@ -18,14 +18,14 @@ class SweepReporter(Reporter):
         """Show that `done` epochs are over; the speed is that of all members together."""
         training = int(population.active.sum())
         ended = population.members - training - diverged
-        status = f"{training} training" + (f", {ended} stopped" if ended else "")
-        status += f", {diverged} diverged" if diverged else ""
+        counts = f"{training} training" + (f", {ended} stopped" if ended else "")
+        cells = [counts + (f", {diverged} diverged" if diverged else "")]
         name = "valid_loss" if "valid_loss" in population.carry.history else "loss"
         values = np.asarray(population.carry.history[name][:, done - 1])[population.real]
         if np.isfinite(values).any():
-            status += f"  least {name} {np.nanmin(values):.4f}"
-        status += f"  {examples_per_second:,.0f} examples/s"
+            cells.append(f"least {name} {np.nanmin(values):.4f}")
+        cells.append(f"{examples_per_second:,.0f} examples/s")
         if self.style == "lines":
-            self.bar.console.print(f"epoch {done:>3}  {status}", highlight=False)
+            self.bar.console.print(f"epoch {done:>3}  {'  '.join(cells)}", highlight=False)
         self.shown = done
-        self.bar.update(self.task, completed=done, status=status)
+        self.status(cells, done)

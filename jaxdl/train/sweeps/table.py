@@ -16,7 +16,7 @@ from jaxdl.errors import DtypeError, ShapeError, explain
 SHOWN = 20
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Columns of equal length by name.
 
@@ -121,6 +121,9 @@ class Table:
             for row in self
         ]
         return _written(json.dumps(rows, indent=1, allow_nan=False) + "\n", path)
+
+    def __repr__(self) -> str:
+        return f"Table({len(self)} rows of {', '.join(self.columns)})"
 
     def __str__(self) -> str:
         cells = {name: [name, *map(_cell, value[:SHOWN])] for name, value in self.columns.items()}
