@@ -47,9 +47,10 @@ def test_a_record_may_be_called_as_another_one_by_step() -> None:
     found = fit(
         SOFTMAX, (X[:50], Y[:50]), optimizer=optim.sgd(0.1), batch_size=8, **OPTIONS,
         record=lambda step: {"size": jnp.ones(2), "step_size": jnp.float32(3)},
-    ).history  # fmt: skip
-    assert found["size"].shape == (6, 2)
-    assert found["step_size"].tolist() == [3.0] * 6
+    )  # fmt: skip
+    assert repr(found).startswith("Fitted(epoch   6  loss ")
+    assert found.history["size"].shape == (6, 2)
+    assert found.history["step_size"].tolist() == [3.0] * 6
 
 
 @pytest.mark.parametrize("wrong", [[1.0], {"norms": {"w": 1.0}}, 2.0])

@@ -59,7 +59,6 @@ def test_one_after_another_is_fit_bit_by_bit(one_by_one: list[train.Fitted]) -> 
     found = sweep(strategy="scan")
     assert (found.strategy, found.members_at_once, len(found)) == ("scan", 1, 5)
     assert repr(found).startswith("Sweep(5 members by learning_rate, seed: 5 finished; recorded: loss")
-    assert repr(found.member(0)).startswith("Fitted(epoch   4  loss ")
     for member, fitted in zip(found, one_by_one):
         assert digest((member.params, member.state)) == digest((fitted.params, fitted.state))
         for name in fitted.history:
@@ -91,7 +90,6 @@ def test_seeds_share_the_order_of_the_first_or_have_their_own() -> None:
     apart = sweep([0.1], seeds=[5, 6, 7, 8, 9], batches="independent")
     close(apart.member(1).params, fit(0.1, seed=6).params)
     assert np.abs(apart.history["loss"][1] - shared.history["loss"][1]).max() > 1e-3
-    assert apart.member(0).predict(X).shape == (70, 3)
     table = shared.over_seeds("valid_accuracy")
     values = shared.final("valid_accuracy")
     (row,) = list(table)
@@ -398,6 +396,5 @@ def test_members_are_split_over_devices() -> None:
 def test_progress_counts_members(style: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.warns(DivergenceWarning):
         sweep([0.05, 0.1, 0.2, 1e30, 0.8], progress=style)
-    shown = capsys.readouterr().out
-    assert "4 training, 1 diverged  least valid_loss 0." in shown
+    assert "4 training, 1 diverged  least valid_loss 0." in (shown := capsys.readouterr().out)
     assert "4/4" in shown or style == "lines"
