@@ -12,7 +12,7 @@ def test_members_agree_with_numpy_one_after_another(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(timing, "gemm_ceiling", lambda: 1e9)
     problem = sweep.Problem(mlp.make_problem(32, n=64), 2)
     case = sweep.make_case(problem, ("numpy",))
-    assert (case.units, case.label) == (4, "2 x 784-16-16-10, batch 32")
+    assert (case.units, case.label) == (4 * sweep.EPOCHS, "2 x 784-16-16-10, batch 32")
     out = Outcome()
     machine = Machine(device="a test", versions={}, copy_bytes_per_s=1e9)
     measure("sweep", case, machine, repeats=1, out=out)
