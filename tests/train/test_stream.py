@@ -68,10 +68,9 @@ def read(stream: Stream, epochs: int) -> list[list[int]]:
     """Return the numbers in BATCHES of what each epoch gives."""
     epochs_read: dict[int, list[int]] = {}
     for batch in stream.read(epochs):
-        number = next(i for i, (x, _) in enumerate(BATCHES) if np.array_equal(x, batch.inputs))
         row = epochs_read.setdefault(batch.epoch, [])
         assert batch.step == len(row)
-        row.append(number)
+        row.append(next(i for i, (x, _) in enumerate(BATCHES) if np.array_equal(x, batch.inputs)))
         assert batch.final == (batch.steps == len(row)) or batch.epoch == 0
     return list(epochs_read.values())
 
