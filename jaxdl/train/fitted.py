@@ -38,8 +38,32 @@ class Timing:
     examples_per_second: float
 
 
+class Trained:
+    """What a trained network can do: the methods that its kinds have in common."""
+
+    net: Net
+    params: Tree
+    state: Tree
+    hyper: Hyper
+    scaling: Any
+    reduction: str
+
+    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
+        """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
+        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
+                       scaling=self.scaling, hyper=self.hyper)  # fmt: skip
+
+    def evaluate(
+        self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
+    ) -> dict[str, float]:
+        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
+        options.setdefault("reduction", self.reduction)
+        return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
+                        scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Fitted:
+class Fitted(Trained):
     """A trained network and all that came with it.
 
     Attributes:
@@ -92,16 +116,3 @@ class Fitted:
                         fix="fit(..., average=0.999)")
             )  # fmt: skip
         return dataclasses.replace(self, params=self.average)
-
-    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
-        """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
-        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
-                       scaling=self.scaling, hyper=self.hyper)  # fmt: skip
-
-    def evaluate(
-        self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
-    ) -> dict[str, float]:
-        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
-        options.setdefault("reduction", self.reduction)
-        return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
-                        scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip

@@ -1,7 +1,6 @@
 """A checkpoint read back to predict with: the network of a saved epoch, without the run around it."""
 
 import dataclasses
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ from jaxdl.net import Net, Tree, require
 from jaxdl.train import door
 from jaxdl.train.checkpoint import Store
 from jaxdl.train.checkpoint.identity import digest
-from jaxdl.train.predict import evaluate, predict
-from jaxdl.train.spec import Hyper, Loss, Metric
+from jaxdl.train.fitted import Trained
+from jaxdl.train.spec import Hyper
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Restored:
+class Restored(Trained):
     """A network as it was saved within a run; `train.save` writes it as a model of its own.
 
     Attributes:
@@ -46,19 +45,6 @@ class Restored:
     reduction: str = "mean"
     average: Tree | None = None
     classes: tuple[str, ...] | None = None
-
-    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
-        """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
-        return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
-                       scaling=self.scaling, hyper=self.hyper)  # fmt: skip
-
-    def evaluate(
-        self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
-    ) -> dict[str, float]:
-        """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
-        options.setdefault("reduction", self.reduction)
-        return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
-                        scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
 
 
 def restore(folder: str | Path, net: Net, *, which: str = "best", scaling: Any = None) -> Restored:
