@@ -41,7 +41,8 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree BasicBlock Bottleneck ResNet ResNetConfig "
+    "CifarResNet CifarResNetConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",

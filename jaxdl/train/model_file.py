@@ -24,7 +24,11 @@ from jaxdl.weights import _format
 from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
-KINDS = {"MLP": (models.MLPConfig, models.MLP)}
+KINDS = {
+    "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
+    "MLP": (models.MLPConfig, models.MLP),
+    "ResNet": (models.ResNetConfig, models.ResNet),
+}
 
 
 @dataclasses.dataclass(frozen=True)
