@@ -55,21 +55,17 @@ def test_parameters_are_those_published(name: str) -> None:
     """Nothing is allocated; the scanned layout holds the same arrays, and is traced in less time."""
     module = nnx.eval_shape(lambda: getattr(ResNet, name)(rngs=nnx.Rngs(0), scan_blocks=True))
     assert count(module) == PUBLISHED[name][0]
-    module = nnx.eval_shape(lambda: getattr(ResNet, name)(rngs=nnx.Rngs(0), num_classes=10, scan_blocks=True))
-    features = 512 if name in ("resnet18", "resnet34") else 2048
-    assert count(module) == PUBLISHED[name][0] - 990 * (features + 1)
 
 
-def test_plain_blocks_hold_as_many_parameters() -> None:
-    module = nnx.eval_shape(lambda: ResNet.resnet50(rngs=nnx.Rngs(0)))
-    assert count(module) == PUBLISHED["resnet50"][0]
+def test_another_head_and_plain_blocks() -> None:
+    module = nnx.eval_shape(lambda: ResNet.resnet18(rngs=nnx.Rngs(0), num_classes=10, in_channels=1))
+    assert count(module) == PUBLISHED["resnet18"][0] - 990 * 513 - 2 * 49 * 64
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-def test_multiply_adds_are_those_published(name: str) -> None:
+def test_multiply_adds_are_those_published() -> None:
     with conv.using("xla"):
-        table = net.summary(published(name, scan_blocks=True), PHOTOGRAPH)
-    assert (table.count, round(table.macs / 1e9, 3)) == PUBLISHED[name]
+        table = net.summary(published("resnet50", scan_blocks=True), PHOTOGRAPH)
+    assert (table.count, round(table.macs / 1e9, 3)) == PUBLISHED["resnet50"]
 
 
 @pytest.mark.slow
@@ -83,7 +79,6 @@ def test_summary_of_plain_networks(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "inputs", "width", "stride", "stride_on"),
     [
-        ("basic", 4, 4, 1, "3x3"),
         ("basic", 3, 4, 2, "3x3"),
         ("bottleneck", 8, 2, 1, "3x3"),
         ("bottleneck", 6, 2, 2, "3x3"),
@@ -131,9 +126,8 @@ def test_a_block_that_starts_at_zero_is_the_identity(block: Any) -> None:
     np.testing.assert_array_equal(made.apply(zeros, state, x, train=False)[0], x)
 
 
-@pytest.mark.parametrize("block", ["basic", "bottleneck"])
-def test_scanned_blocks_are_the_plain_ones(block: str, key: jax.Array) -> None:
-    plain, scanned = network(block=block), network(block=block, scan_blocks=True)
+def test_scanned_blocks_are_the_plain_ones(key: jax.Array) -> None:
+    plain, scanned = network(block="bottleneck"), network(block="bottleneck", scan_blocks=True)
     params, state = plain.init(key)
     stacked = stack_blocks(params), stack_blocks(state)
     assert stacked[0]["layers"][1][1]["stacked"]["conv1"]["kernel"].shape[0] == 3
@@ -167,14 +161,13 @@ def test_a_stage_of_two_blocks_is_not_scanned(key: jax.Array) -> None:
     assert stack_blocks(short) == unstack_blocks(short) == short
 
 
-@pytest.mark.parametrize("scan", [False, True])
-def test_it_learns_and_survives_its_file(scan: bool, tmp_path: Path) -> None:
+def test_it_learns_and_survives_its_file(tmp_path: Path) -> None:
     """Two classes: bright above or bright below; trained, saved, loaded, and told apart again."""
     labels = np.arange(32) % 2
     images = RNG.normal(size=(32, 6, 6, 2)).astype(np.float32)
     images[labels == 0, :3] += 1
     images[labels == 1, 3:] += 1
-    made = network(num_classes=2, scan_blocks=scan)
+    made = network(num_classes=2, depths=(1, 2))
     fitted = train.fit(made, (images, labels), loss=losses.softmax_cross_entropy, optimizer=optim.adam(0.01),
                        epochs=12, batch_size=16, progress="off")  # fmt: skip
     assert fitted.history["loss"][-1] < 0.2 * fitted.history["loss"][0]
