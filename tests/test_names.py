@@ -39,7 +39,8 @@ NAMES = {
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
+    "data": "split folds one_hot Dataset load_cifar load_digits load_iris load_wine load_breast_cancer "
+    "load_diabetes",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree BasicBlock Bottleneck ResNet ResNetConfig "
     "CifarResNet CifarResNetConfig",

@@ -15,6 +15,7 @@ from jaxdl.data.builtin import load_diabetes as load_diabetes
 from jaxdl.data.builtin import load_digits as load_digits
 from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
+from jaxdl.data.cifar import load_cifar as load_cifar
 from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
