@@ -41,6 +41,9 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_cifar load_digits load_iris load_wine load_breast_cancer "
     "load_diabetes",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
+    "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "mixup cutmix compose maybe on_backgrounds",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree BasicBlock Bottleneck ResNet ResNetConfig "
     "CifarResNet CifarResNetConfig",
