@@ -276,7 +276,7 @@ def _counts(window: _Window, rank: int, padded: bool) -> jax.Array:
 
 
 def _wide(dtype: Any) -> Any:
-    return jnp.promote_types(dtype, jnp.float32)
+    return dtype if dtype.itemsize >= 4 else jnp.float32
 
 
 def _plan(
