@@ -1,4 +1,4 @@
-"""AlexNet: five convolutions and three dense layers, as Krizhevsky et al. drew it and as torchvision ships it."""
+"""AlexNet: five convolutions and three dense layers, as the paper has it and as torchvision ships it."""
 
 import dataclasses
 from typing import Any, Self

@@ -56,9 +56,14 @@ class InceptionWidths:
     pooled: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
+        if not isinstance(self.name, str):
             raise DtypeError(explain("InceptionWidths", "name", got=repr(self.name), expected="a string",
                                      fix="name='3a'"))  # fmt: skip
+        if not self.name or hasattr(nnx.Dict, self.name):
+            raise ValueError(
+                explain("InceptionWidths", "name", got=repr(self.name),
+                        expected="a key that is no attribute of flax.nnx.Dict", fix="name='3a'")
+            )  # fmt: skip
         for field in ("middle", "wide"):
             pair = tuple(getattr(self, field))
             object.__setattr__(self, field, pair)
@@ -106,7 +111,9 @@ class ConvUnit(nnx.Module):
     ) -> None:
         self.conv = Conv(inputs, outputs, (window,) * 2, strides=strides, padding=((window // 2,) * 2,) * 2,
                          use_bias=not batch_norm, kernel_init=INITS[init](), rngs=rngs)  # fmt: skip
-        norm = BatchNorm(outputs, epsilon=1e-3, running_variance="unbiased", rngs=rngs) if batch_norm else None
+        norm = (
+            BatchNorm(outputs, epsilon=1e-3, running_variance="unbiased", rngs=rngs) if batch_norm else None
+        )
         self.bn = norm
         self.relu = Activation("relu")
 
