@@ -188,12 +188,15 @@ class GoogLeNet(nnx.Module):
     Example:
         >>> stages = ((InceptionWidths("3a", 4, (2, 4), (2, 4), 4),),)
         >>> config = GoogLeNetConfig(stages=stages, stem=(4, 4, 8), auxiliary=("3a",), num_classes=3)
-        >>> model = GoogLeNet(config, rngs=nnx.Rngs(0))
-        >>> outputs = model(jnp.ones((2, 32, 32, 3)))
+        >>> def run(train, x):
+        ...     model = GoogLeNet(config, rngs=nnx.Rngs(0))
+        ...     return nnx.view(model, deterministic=not train, use_running_average=not train)(x)
+        >>> images = jnp.ones((2, 32, 32, 3))
+        >>> nnx.eval_shape(lambda: run(False, images)).shape
+        (2, 3)
+        >>> outputs = nnx.eval_shape(lambda: run(True, images))
         >>> outputs.main.shape, [z.shape for z in outputs.auxiliary]
         ((2, 3), [(2, 3)])
-        >>> nnx.view(model, deterministic=True, use_running_average=True)(jnp.ones((2, 32, 32, 3))).shape
-        (2, 3)
 
     Reference:
         Szegedy et al. (2015).
