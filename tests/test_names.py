@@ -11,8 +11,8 @@ import jaxdl
 NAMES = {
     "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
-    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty soft_threshold "
-    "proximal_l1 reduce",
+    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
+    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -32,14 +32,14 @@ NAMES = {
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
-    # Whole runs, data sets, modules and pictures are tested beside their code.
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
     "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
+    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer "
+    "load_diabetes",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -47,7 +47,8 @@ NAMES = {
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
+    "GoogLeNetConfig Inception VGG VGGConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
