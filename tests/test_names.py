@@ -39,7 +39,7 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer "
-    "load_diabetes",
+    "load_diabetes load_cifar",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -48,10 +48,14 @@ NAMES = {
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
-    "GoogLeNetConfig Inception VGG VGGConfig",
+    "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
+    "CifarResNetConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
+    "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "mixup cutmix compose maybe on_backgrounds",
 }
 WITHOUT_ROWS = (
     "train",
