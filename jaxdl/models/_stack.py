@@ -1,4 +1,4 @@
-"""Blocks of convolution, batch norm, ReLU and max pooling, in any number of spatial axes, and a linear head."""
+"""Blocks of convolution, batch norm, ReLU and pooling, in any number of spatial axes, and a linear head."""
 
 from typing import Protocol
 
