@@ -42,7 +42,14 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
     "volumes waveforms",
-    "layers": "Linear PReLU Dropout BatchNorm Activation ConnectedConv Subsample RadialBasis",
+    "kernels.dense": "dot_general",
+    "kernels.conv": "conv_general_dilated conv_transpose using",
+    "kernels.pool": "max_pool avg_pool",
+    "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
+    "kernels.response_norm": "local_response_norm",
+    "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
+    "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
+    "RadialBasis",
     "models": "LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "MLP MLPConfig Perceptron LinearModel DecisionTree",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
