@@ -27,3 +27,12 @@ from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
 from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .lenet import LeNet5 as LeNet5
+from .lenet import LeNet5Config as LeNet5Config
+from .mlp import MLP as MLP
+from .mlp import MLPConfig as MLPConfig
+from .perceptron import Perceptron as Perceptron
+from .signal_net import SignalNet as SignalNet
+from .signal_net import SignalNetConfig as SignalNetConfig
+from .volume_net import VolumeNet as VolumeNet
+from .volume_net import VolumeNetConfig as VolumeNetConfig
