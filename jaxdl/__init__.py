@@ -18,6 +18,7 @@ from . import net as net
 from . import optim as optim
 from . import plot as plot
 from . import probe as probe
+from . import receptive_field as receptive_field
 from . import scaling as scaling
 from . import select as select
 from . import train as train
