@@ -22,6 +22,7 @@ from . import receptive_field as receptive_field
 from . import scaling as scaling
 from . import select as select
 from . import train as train
+from . import units as units
 from . import weights as weights
 
 __version__ = "0.1.0"
