@@ -21,6 +21,7 @@ from . import probe as probe
 from . import receptive_field as receptive_field
 from . import scaling as scaling
 from . import select as select
+from . import style as style
 from . import train as train
 from . import units as units
 from . import weights as weights
