@@ -6,6 +6,7 @@ from . import data as data
 from . import descent as descent
 from . import errors as errors
 from . import features as features
+from . import filters as filters
 from . import gradcheck as gradcheck
 from . import graph as graph
 from . import impurity as impurity
