@@ -7,6 +7,12 @@ from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
 from ._linear import LinearModel as LinearModel
 from .decision_tree import DecisionTree as DecisionTree
+from .lenet import LeNet5 as LeNet5
+from .lenet import LeNet5Config as LeNet5Config
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
+from .signal_net import SignalNet as SignalNet
+from .signal_net import SignalNetConfig as SignalNetConfig
+from .volume_net import VolumeNet as VolumeNet
+from .volume_net import VolumeNetConfig as VolumeNetConfig
