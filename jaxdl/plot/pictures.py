@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from jaxdl.units import TopPatches
 
-GAP = 0.12  # between the patches of a unit, in widths of one
-OUTSIDE = "#b8c4d6"  # what lies over the edge of the image
+GAP = 0.1  # between the patches of a unit, in widths of one
+OUTSIDE = (0.45, 0.58, 0.78)  # what lies over the edge of the image
 
 
 def images(
@@ -72,7 +72,7 @@ def top_patches(
     """Draw the patches that excite each unit most, a square grid a unit, strongest first.
 
     A patch at an edge of its image is drawn in its place in the receptive field; what lies over the edge
-    is blue-grey. All grey patches share one scale.
+    is blue. All grey patches share one scale.
 
     Args:
         found: what `jaxdl.units.top_patches` returned, of images with two spatial axes.
@@ -105,14 +105,10 @@ def top_patches(
     figure = _figure.figure(columns, rows=-(-len(patches) // columns), panel_size=(size, size + 0.25))
     for axes in figure.axes:
         axes.axis("off")
-    side = int(np.ceil(np.sqrt(len(patches[0]))))
-    height, width = (found.boxes[..., 1] - found.boxes[..., 0]).reshape(-1, 2).max(axis=0)
+    whole = (found.boxes[..., 1] - found.boxes[..., 0]).reshape(-1, 2).max(axis=0)
     for axes, unit, row, boxes in zip(figure.axes, found.units, patches, found.boxes):
-        for rank, (patch, box) in enumerate(zip(row, boxes)):
-            down, across = divmod(rank, side)
-            _place(axes, patch, box, (across * (1 + GAP), -down * (1 + GAP)), (height, width), (low, high))
-        axes.set(xlim=(-GAP, side * (1 + GAP)), ylim=(1 + GAP - side * (1 + GAP), 1 + GAP))
-        axes.set_aspect(height / width)
+        tiles = [_tile(_coloured(patch, low, high), box, whole) for patch, box in zip(row, boxes)]
+        axes.imshow(_mosaic(tiles), interpolation="nearest")
         axes.set_title(f"unit {unit}", fontsize=9)
     _figure.save(figure, path)
     return figure
@@ -168,28 +164,41 @@ def saliency(
 
 def _show(axes: "Axes", picture: np.ndarray, *, signed: bool = False) -> None:
     if picture.ndim == 3:
-        axes.imshow(np.clip(picture, 0, 1))
+        axes.imshow(np.clip(picture, 0, 1), interpolation="nearest")
     elif signed:
         bound = max(float(np.abs(picture).max()), 1e-30)
         axes.imshow(picture, cmap="RdBu_r", vmin=-bound, vmax=bound)
     else:
-        axes.imshow(picture, cmap="gray")
+        axes.imshow(picture, cmap="gray", interpolation="nearest")
 
 
-def _place(
-    axes: "Axes", patch: np.ndarray, box: Any, corner: Any, whole: Any, limits: tuple[float, float]
-) -> None:
-    """Draw a patch in its place in a receptive field of `whole` pixels, whose corner is at `corner`."""
-    from matplotlib.patches import Rectangle
+def _coloured(patch: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return colours (height, width, 3) in [0, 1]."""
+    if patch.ndim == 3:
+        return np.clip(patch, 0, 1)
+    grey = (patch.astype(np.float64) - low) / max(high - low, 1e-30)
+    return np.repeat(grey[..., None], 3, axis=2)
 
-    (x, y), (height, width), (rows, columns) = corner, whole, patch.shape[:2]
-    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=OUTSIDE))
-    # Cut at the first pixel: the rest is at the end of the field; else at its beginning.
-    left = width - columns if box[1][0] == 0 else 0
-    top = height - rows if box[0][0] == 0 else 0
-    right, bottom = x + (left + columns) / width, y + 1 - (top + rows) / height
-    extent = (x + left / width, right, bottom, y + 1 - top / height)
-    axes.imshow(patch, extent=extent, cmap="gray", vmin=limits[0], vmax=limits[1])
+
+def _tile(patch: np.ndarray, box: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Put a patch into its place in a receptive field of `whole` pixels."""
+    tile = np.broadcast_to(np.array(OUTSIDE), (*whole, 3)).copy()
+    # Cut at the first pixel of the image, it is the end of the field; else its beginning.
+    missing = whole - patch.shape[:2]
+    top, left = np.where(box[:, 0] == 0, missing, 0)
+    tile[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
+    return tile
+
+
+def _mosaic(tiles: list[np.ndarray]) -> np.ndarray:
+    """Return square tiles in a square grid on white."""
+    side, (height, width) = int(np.ceil(np.sqrt(len(tiles)))), tiles[0].shape[:2]
+    gap = max(1, round(GAP * width))
+    mosaic = np.ones((side * (height + gap) - gap, side * (width + gap) - gap, 3))
+    for rank, tile in enumerate(tiles):
+        top, left = (height + gap) * (rank // side), (width + gap) * (rank % side)
+        mosaic[top : top + height, left : left + width] = tile
+    return mosaic
 
 
 def _range(patches: list[list[np.ndarray]], colours: bool) -> tuple[float, float]:
