@@ -98,7 +98,7 @@ def test_a_file_of_python_2(tmp_path: Path) -> None:
 def test_every_length_is_found(write: Any) -> None:
     content = write(ARRAYS)
     for length in range(len(content)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             torch_file.parse(content[:length])
 
 
@@ -140,7 +140,7 @@ def test_nothing_is_run(tmp_path: Path, protocol: int, form: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (b"cos\nsystem\n(" + text("true") + b"tR", r"asks for 'os\.system', which no state dict needs; nothing was run"),
+        (b"cos\nsystem\n(" + text("true") + b"tR", r"'os\.system', which no state dict needs"),
         (b"cbuiltins\neval\n(" + text("1") + b"tR", r"'builtins\.eval'"),
         (b"ctorch._utils\n_rebuild_sparse_tensor\n)R", "_rebuild_sparse_tensor"),
         (b"ctorch\nFloatStorage\n)R", "calls what is no function"),
@@ -222,7 +222,7 @@ def test_a_window_reads_what_its_strides_say_or_is_refused(offset: int, axes: li
     places = [offset + int(np.dot(index, strides)) for index in np.ndindex(*shape)]
     content = simple(dictionary({"w": tensor(storage(), offset, shape, strides)}))
     if offset > 6 or any(place > 5 for place in places) or len(places) > 6:
-        with pytest.raises(ValueError, match="beyond its storage|repeats"):
+        with pytest.raises(ValueError, match=r"beyond its storage|repeats"):
             torch_file.parse(content)
     else:
         found = torch_file.parse(content)["w"]
@@ -295,7 +295,7 @@ def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(FormatError, match="larger than 50 bytes"):
         read(tmp_path, content)
     monkeypatch.setattr(torch_file, "MAX_BYTES", 50)
-    with pytest.raises(FormatError, match="is larger than 50 bytes. Fix"):
+    with pytest.raises(FormatError, match=r"is larger than 50 bytes\. Fix"):
         read(tmp_path, content)
 
 
