@@ -2,7 +2,13 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .conv import Conv as Conv
+from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
 from .norm import BatchNorm as BatchNorm
+from .pool import AvgPool as AvgPool
+from .pool import Flatten as Flatten
+from .pool import GlobalAvgPool as GlobalAvgPool
+from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
