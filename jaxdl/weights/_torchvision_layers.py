@@ -178,6 +178,19 @@ class Entry(NamedTuple):
     tree: str
     leaf: str
 
+    @property
+    def ours(self) -> Shape:
+        """Its shape here."""
+        if self.leaf != "kernel":
+            return self.shape
+        outputs, inputs, *window = self.shape
+        return (*window, inputs, outputs)
+
+    @property
+    def name(self) -> str:
+        """Its tree, place and name here, with slashes."""
+        return "/".join(map(str, (self.tree, *self.layer.place, self.leaf)))
+
 
 def entries(layer: Layer) -> dict[str, Entry]:
     """Return the arrays of a layer by torch's names, in torch's order."""
@@ -193,6 +206,6 @@ def entries(layer: Layer) -> dict[str, Entry]:
     return {f"{layer.name}.{name}": Entry(*given) for name, given in found.items()}
 
 
-def state_dict(name: str, sizes: Sizes = Sizes()) -> dict[str, Entry]:
+def state_dict(name: str, sizes: Sizes) -> dict[str, Entry]:
     """Return every array of a network by torch's names, in torch's order."""
     return {key: entry for layer in NETWORKS[name](sizes) for key, entry in entries(layer).items()}
