@@ -12,7 +12,7 @@ NAMES = {
     "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty soft_threshold "
-    "proximal_l1 reduce",
+    "proximal_l1 reduce auxiliary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -42,7 +42,8 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "models": "AlexNet AlexNetConfig DecisionTree GoogLeNet GoogLeNetConfig Inception LinearModel MLP "
+    "MLPConfig Perceptron VGG VGGConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",

@@ -2,7 +2,6 @@
 
 from .auxiliary import WithAuxiliary as WithAuxiliary
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
-from .auxiliary import main_output as main_output
 from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy
 from .classification import softmax_cross_entropy as softmax_cross_entropy

@@ -1,11 +1,12 @@
 """The loss of networks that answer at several depths in training."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
-from jaxdl import _checks
+from jaxdl import _checks, _targets
 from jaxdl.errors import DtypeError, explain
 from jaxdl.losses.classification import softmax_cross_entropy
 
@@ -19,7 +20,7 @@ class WithAuxiliary(NamedTuple):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> main_output(WithAuxiliary(jnp.ones((2, 3)), (jnp.zeros((2, 3)),))).shape
+        >>> WithAuxiliary(jnp.ones((2, 3)), (jnp.zeros((2, 3)),)).main.shape
         (2, 3)
     """
 
@@ -38,7 +39,7 @@ def auxiliary_cross_entropy(
     Args:
         outputs: a `WithAuxiliary` of logits (..., classes), or the logits.
         labels: integers (...) or rows (..., classes), as in `softmax_cross_entropy`.
-        weight: of each auxiliary head, at least 0; a number or a traced scalar.
+        weight: of each auxiliary head, at least 0; a number or a traced scalar, which below 0 gives NaN.
 
     Returns:
         Array (...) of per-example losses in nats.
@@ -70,28 +71,10 @@ def auxiliary_cross_entropy(
         )  # fmt: skip
     main = _checks.floating(op, "outputs.main", outputs.main)
     values = softmax_cross_entropy(main, labels)
+    share = jnp.asarray(weight, values.dtype)
+    share = share * _targets.within(share, 0, math.inf, values.dtype)
     for number, head in enumerate(outputs.auxiliary):
         logits = _checks.floating(op, f"outputs.auxiliary[{number}]", head)
         _checks.same_shape(op, "outputs.main", main, f"outputs.auxiliary[{number}]", logits)
-        values = values + weight * softmax_cross_entropy(logits, labels)
+        values = values + share * softmax_cross_entropy(logits, labels)
     return values
-
-
-def main_output(outputs: Any) -> Any:
-    """Return the main output of a `WithAuxiliary`, and anything else as it is.
-
-    Args:
-        outputs: what a network returned.
-
-    Returns:
-        ``outputs.main``, (batch, ...), or `outputs`.
-
-    Raises:
-        Nothing.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> main_output(jnp.ones(3)).tolist()
-        [1.0, 1.0, 1.0]
-    """
-    return outputs.main if isinstance(outputs, WithAuxiliary) else outputs

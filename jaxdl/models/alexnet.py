@@ -1,4 +1,4 @@
-"""AlexNet: five convolutions and three dense layers, as Krizhevsky et al. drew it and as torchvision ships it."""
+"""AlexNet: five convolutions and three dense layers, as the paper has it and as torchvision ships it."""
 
 import dataclasses
 from typing import Any, Self
@@ -167,7 +167,7 @@ class AlexNet(nnx.Module):
     Example:
         >>> import jax.numpy as jnp
         >>> config = AlexNetConfig(stages=(AlexNetStage(4, 3, pool=True),), hidden=(8,), num_classes=3)
-        >>> AlexNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 16, 16, 3))).shape
+        >>> nnx.eval_shape(lambda: AlexNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 16, 16, 3)))).shape
         (2, 3)
 
     Reference:

@@ -102,7 +102,12 @@ class GoogLeNetConfig:
         self._check_sizes()
         for name in ("batch_norm", "response_norm", "transform_input"):
             _checks.one_of("GoogLeNetConfig", name, getattr(self, name), (True, False))
-        choices = {"init": INITS, "auxiliary_pool": AUXILIARY_POOLS, "wide_window": (3, 5), "last_pool": (2, 3)}
+        choices = {
+            "init": INITS,
+            "auxiliary_pool": AUXILIARY_POOLS,
+            "wide_window": (3, 5),
+            "last_pool": (2, 3),
+        }
         for name, known in choices.items():
             _checks.one_of("GoogLeNetConfig", name, getattr(self, name), known)
         for name in ("dropout", "auxiliary_dropout"):
@@ -130,8 +135,10 @@ class GoogLeNetConfig:
         for name in self.auxiliary:
             _checks.one_of("GoogLeNetConfig", "auxiliary", name, names)
         if self.transform_input and self.in_channels != 3:
-            raise ValueError(explain("GoogLeNetConfig", "transform_input", got=f"True for {self.in_channels} "
-                                     "channels", expected="images of 3 channels", fix="transform_input=False"))  # fmt: skip
+            raise ValueError(
+                explain("GoogLeNetConfig", "transform_input", got=f"True for {self.in_channels} channels",
+                        expected="images of 3 channels", fix="transform_input=False")
+            )  # fmt: skip
         for name in self.auxiliary if self.exact_size else ():
             stage = next(i for i, rows in enumerate(self.stages) if name in [row.name for row in rows])
             side = extent_after(self.image_size, (*self.windows(stage), AUXILIARY_WINDOW))
@@ -181,12 +188,15 @@ class GoogLeNet(nnx.Module):
     Example:
         >>> stages = ((InceptionWidths("3a", 4, (2, 4), (2, 4), 4),),)
         >>> config = GoogLeNetConfig(stages=stages, stem=(4, 4, 8), auxiliary=("3a",), num_classes=3)
-        >>> model = GoogLeNet(config, rngs=nnx.Rngs(0))
-        >>> outputs = model(jnp.ones((2, 32, 32, 3)))
+        >>> def run(train, x):
+        ...     model = GoogLeNet(config, rngs=nnx.Rngs(0))
+        ...     return nnx.view(model, deterministic=not train, use_running_average=not train)(x)
+        >>> images = jnp.ones((2, 32, 32, 3))
+        >>> nnx.eval_shape(lambda: run(False, images)).shape
+        (2, 3)
+        >>> outputs = nnx.eval_shape(lambda: run(True, images))
         >>> outputs.main.shape, [z.shape for z in outputs.auxiliary]
         ((2, 3), [(2, 3)])
-        >>> nnx.view(model, deterministic=True, use_running_average=True)(jnp.ones((2, 32, 32, 3))).shape
-        (2, 3)
 
     Reference:
         Szegedy et al. (2015).

@@ -56,9 +56,14 @@ class InceptionWidths:
     pooled: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
+        if not isinstance(self.name, str):
             raise DtypeError(explain("InceptionWidths", "name", got=repr(self.name), expected="a string",
                                      fix="name='3a'"))  # fmt: skip
+        if not self.name or hasattr(nnx.Dict, self.name):
+            raise ValueError(
+                explain("InceptionWidths", "name", got=repr(self.name),
+                        expected="a key that is no attribute of flax.nnx.Dict", fix="name='3a'")
+            )  # fmt: skip
         for field in ("middle", "wide"):
             pair = tuple(getattr(self, field))
             object.__setattr__(self, field, pair)
@@ -89,7 +94,8 @@ class ConvUnit(nnx.Module):
         rngs: the random streams of the constructor.
 
     Example:
-        >>> ConvUnit(3, 8, 7, strides=2, rngs=nnx.Rngs(0))(jnp.ones((2, 16, 16, 3))).shape
+        >>> images = jnp.ones((2, 16, 16, 3))
+        >>> nnx.eval_shape(lambda: ConvUnit(3, 8, 7, strides=2, rngs=nnx.Rngs(0))(images)).shape
         (2, 8, 8, 8)
     """
 
@@ -106,7 +112,9 @@ class ConvUnit(nnx.Module):
     ) -> None:
         self.conv = Conv(inputs, outputs, (window,) * 2, strides=strides, padding=((window // 2,) * 2,) * 2,
                          use_bias=not batch_norm, kernel_init=INITS[init](), rngs=rngs)  # fmt: skip
-        norm = BatchNorm(outputs, epsilon=1e-3, running_variance="unbiased", rngs=rngs) if batch_norm else None
+        norm = (
+            BatchNorm(outputs, epsilon=1e-3, running_variance="unbiased", rngs=rngs) if batch_norm else None
+        )
         self.bn = norm
         self.relu = Activation("relu")
 
@@ -133,8 +141,8 @@ class Inception(nnx.Module):
         >>> positions = 28 * 28
         >>> positions * 32 * 5 * 5 * 192, positions * (16 * 192 + 32 * 5 * 5 * 16)
         (120422400, 12443648)
-        >>> block = Inception(6, InceptionWidths("3a", 4, (2, 4), (2, 4), 4), rngs=nnx.Rngs(0))
-        >>> block(jnp.ones((2, 8, 8, 6))).shape
+        >>> row = InceptionWidths("3a", 4, (2, 4), (2, 4), 4)
+        >>> nnx.eval_shape(lambda: Inception(6, row, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 6)))).shape
         (2, 8, 8, 16)
 
     Reference:
@@ -175,7 +183,8 @@ class AuxiliaryHead(nnx.Module):
         rngs: the random streams of the constructor.
 
     Example:
-        >>> AuxiliaryHead(6, (8, 16), 3, rngs=nnx.Rngs(0))(jnp.ones((2, 14, 14, 6))).shape
+        >>> images = jnp.ones((2, 14, 14, 6))
+        >>> nnx.eval_shape(lambda: AuxiliaryHead(6, (8, 16), 3, rngs=nnx.Rngs(0))(images)).shape
         (2, 3)
 
     Reference:

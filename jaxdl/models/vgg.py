@@ -104,7 +104,7 @@ class VGG(nnx.Module):
     Example:
         >>> import jax.numpy as jnp
         >>> config = VGGConfig(stages=((4,), (8,)), hidden=(16,), pool_to=2, num_classes=3)
-        >>> VGG(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 3))).shape
+        >>> nnx.eval_shape(lambda: VGG(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 3)))).shape
         (2, 3)
 
     Reference:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl.errors import ShapeError, explain
-from jaxdl.losses import main_output
+from jaxdl.losses import WithAuxiliary
 from jaxdl.net import Net, Tree
 from jaxdl.train.spec import Arrays, Hyper, Loss, Spec
 
@@ -46,6 +46,11 @@ def rows(name: str, function: Any, outputs: Any, targets: Any) -> jax.Array:
                         fix="give outputs and targets one shape, such as targets[:, None]")
             )  # fmt: skip
     return per_example(name, values, batch)
+
+
+def main_output(outputs: Any) -> Any:
+    """Return what metrics are measured on: the main output of a network with auxiliary heads."""
+    return outputs.main if isinstance(outputs, WithAuxiliary) else outputs
 
 
 def means(

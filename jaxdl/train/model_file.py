@@ -24,7 +24,12 @@ from jaxdl.weights import _format
 from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
-KINDS = {"MLP": (models.MLPConfig, models.MLP)}
+KINDS = {
+    "AlexNet": (models.AlexNetConfig, models.AlexNet),
+    "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
+    "MLP": (models.MLPConfig, models.MLP),
+    "VGG": (models.VGGConfig, models.VGG),
+}
 
 
 @dataclasses.dataclass(frozen=True)
