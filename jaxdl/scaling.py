@@ -96,7 +96,7 @@ def imagenet(
 
     Example:
         >>> imagenet()(np.full((1, 1, 3), 255, np.uint8)).tolist()
-        [[[2.248..., 2.428..., 2.640...]]]
+        [[[2.248..., 2.428..., 2.639...]]]
 
     Reference:
         Equals ``torchvision.transforms.Normalize`` after ``ToTensor``, but for the place of the channels.

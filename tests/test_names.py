@@ -40,10 +40,15 @@ NAMES = {
     "torchvision_scaling",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
+    "data": "split folds one_hot Dataset load_cifar load_digits load_iris load_wine load_breast_cancer "
+    "load_diabetes",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
+    "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "mixup cutmix compose maybe on_backgrounds",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
-    "models": "AlexNet AlexNetConfig DecisionTree GoogLeNet GoogLeNetConfig Inception LinearModel MLP "
-    "MLPConfig Perceptron VGG VGGConfig",
+    "models": "AlexNet AlexNetConfig BasicBlock Bottleneck CifarResNet CifarResNetConfig DecisionTree "
+    "GoogLeNet GoogLeNetConfig Inception LinearModel MLP MLPConfig Perceptron ResNet ResNetConfig "
+    "VGG VGGConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",

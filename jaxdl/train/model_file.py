@@ -26,8 +26,10 @@ from jaxdl.weights._write import write
 WHAT = "model file of jaxdl"
 KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
+    "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "MLP": (models.MLPConfig, models.MLP),
+    "ResNet": (models.ResNetConfig, models.ResNet),
     "VGG": (models.VGGConfig, models.VGG),
 }
 
