@@ -6,7 +6,15 @@ from . import logistic_regression as logistic_regression
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
 from ._linear import LinearModel as LinearModel
+from ._stages import stack_blocks as stack_blocks
+from ._stages import unstack_blocks as unstack_blocks
 from .decision_tree import DecisionTree as DecisionTree
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
+from .residual import BasicBlock as BasicBlock
+from .residual import Bottleneck as Bottleneck
+from .resnet import ResNet as ResNet
+from .resnet import ResNetConfig as ResNetConfig
+from .resnet_cifar import CifarResNet as CifarResNet
+from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
