@@ -34,7 +34,7 @@ def _users_configuration() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SETTLE_S", 0.0)
-    monkeypatch.setattr(timing, "gemm_ceiling", lambda: 1e9)
+    monkeypatch.setattr(timing, "gemm_ceiling", lambda **_: 1e9)
 
 
 def _contender(result: list[float]) -> Callable[[], Contender]:
