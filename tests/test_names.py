@@ -9,10 +9,11 @@ import pytest
 import jaxdl
 
 NAMES = {
-    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for",
+    "activations": "step identity sigmoid tanh scaled_tanh softsign relu leaky_relu prelu swish softmax "
+    "output_for",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
-    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty soft_threshold "
-    "proximal_l1 reduce",
+    "multi_label_cross_entropy maximum_a_posteriori huber smooth_l1 contrastive triplet l1_penalty "
+    "l2_penalty soft_threshold proximal_l1 reduce",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -39,12 +40,15 @@ NAMES = {
     "weights": "save load metadata",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
-    "layers": "Linear PReLU Dropout BatchNorm Activation",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
+    "volumes waveforms",
+    "layers": "Linear PReLU Dropout BatchNorm Activation ConnectedConv Subsample RadialBasis",
+    "models": "LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
+    "MLP MLPConfig Perceptron LinearModel DecisionTree",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
-    "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
-    "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
+    "learning_curve validation_curve kernels signals volumes confusion_matrix worst_mistakes roc "
+    "precision_recall tree activation_histograms gradients_by_depth history rate_range heat_map "
+    "parallel_curves",
 }
 WITHOUT_ROWS = (
     "train",

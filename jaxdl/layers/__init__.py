@@ -2,6 +2,7 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .connected import ConnectedConv as ConnectedConv
 from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
@@ -12,3 +13,5 @@ from .pool import Flatten as Flatten
 from .pool import GlobalAvgPool as GlobalAvgPool
 from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
+from .radial_basis import RadialBasis as RadialBasis
+from .subsample import Subsample as Subsample

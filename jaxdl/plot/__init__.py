@@ -7,6 +7,9 @@ from .classification import roc as roc
 from .classification import worst_mistakes as worst_mistakes
 from .comparison import comparison as comparison
 from .computation import graph as graph
+from .convolution import kernels as kernels
+from .convolution import signals as signals
+from .convolution import volumes as volumes
 from .curves import history as history
 from .decision_tree import tree as tree
 from .graphs import activations as activations

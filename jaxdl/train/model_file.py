@@ -24,7 +24,12 @@ from jaxdl.weights import _format
 from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
-KINDS = {"MLP": (models.MLPConfig, models.MLP)}
+KINDS = {
+    "LeNet5": (models.LeNet5Config, models.LeNet5),
+    "MLP": (models.MLPConfig, models.MLP),
+    "SignalNet": (models.SignalNetConfig, models.SignalNet),
+    "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
+}
 
 
 @dataclasses.dataclass(frozen=True)
