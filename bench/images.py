@@ -53,7 +53,7 @@ def make_kernels(shapes: Iterable[tuple[int, ...]], seed: int = 0) -> tuple[np.n
 
 
 def fill(tree: Any, kernels: Iterable[np.ndarray]) -> Any:
-    """The parameters `tree` with these kernels: convolutions first, then dense layers, by numbers in names."""
+    """The parameters `tree` with these kernels: convolutions, then dense layers, by number."""
     paths, structure = jax.tree_util.tree_flatten_with_path(tree)
     names = [jax.tree_util.keystr(path) for path, _ in paths]
     wanted = [i for i, name in enumerate(names) if "kernel" in name]

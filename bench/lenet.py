@@ -1,14 +1,12 @@
 """LeNet-5 with ReLU and max pooling, trained by Adam: convolutions so small that their form decides."""
 
-from functools import partial
+import numpy as np
 
 from bench import images
 from bench.case import Case
 from bench.mlp import make_digits
 from jaxdl import optim
 from jaxdl.models import LeNet5
-
-import numpy as np
 
 NAME = "lenet"
 DESCRIPTION = "LeNet-5 (modern), batch 32, Adam on uint8 images of 28 x 28, shuffled every epoch"
