@@ -45,6 +45,15 @@ NAMES = {
     "layers": "Linear PReLU Dropout BatchNorm Activation ConnectedConv Subsample RadialBasis",
     "models": "LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
+    "kernels.dense": "dot_general",
+    "kernels.conv": "conv_general_dilated conv_transpose using",
+    "kernels.pool": "max_pool avg_pool",
+    "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
+    "kernels.response_norm": "local_response_norm",
+    "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
+    "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten",
+    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve kernels signals volumes confusion_matrix worst_mistakes roc "
     "precision_recall tree activation_histograms gradients_by_depth history rate_range heat_map "
