@@ -296,12 +296,13 @@ def _plan(
     pads = _pads(op, padding, space, sizes, steps)
     windows = []
     for place, (n, size, step, (before, after)) in enumerate(zip(space, sizes, steps, pads)):
-        if n + before + after < size:
-            got = f"of {n} entries along spatial axis {place}, {n + before + after} with padding"
-            raise ValueError(_words(op, "x", got, f"at least the window, {size}", "a smaller window, or pad"))
         beyond = (size - n - before - after) % step if ceil_mode else 0
         # A window that would begin in the padding behind the input is left out.
         beyond = beyond if n + before + after + beyond - size < n + before else 0
+        # In ceil mode the end may cut off the only window, as in torch.
+        if n + before + after + beyond < size:
+            got = f"of {n} entries along spatial axis {place}, {n + before + after} with padding"
+            raise ValueError(_words(op, "x", got, f"at least the window, {size}", "a smaller window, or pad"))
         windows.append(_Window(x.ndim - 1 - len(sizes) + place, size, step, n, before, after, beyond))
     return x, tuple(windows)
 

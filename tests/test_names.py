@@ -14,6 +14,8 @@ NAMES = {
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy maximum_a_posteriori huber smooth_l1 contrastive triplet l1_penalty "
     "l2_penalty soft_threshold proximal_l1 reduce",
+    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty soft_threshold "
+    "proximal_l1 reduce auxiliary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -54,6 +56,9 @@ NAMES = {
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
+    "layers": "Linear PReLU Dropout BatchNorm Activation",
+    "models": "AlexNet AlexNetConfig DecisionTree GoogLeNet GoogLeNetConfig Inception LinearModel MLP "
+    "MLPConfig Perceptron VGG VGGConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve kernels signals volumes confusion_matrix worst_mistakes roc "
     "precision_recall tree activation_histograms gradients_by_depth history rate_range heat_map "

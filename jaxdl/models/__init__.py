@@ -24,3 +24,16 @@ from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .volume_net import VolumeNet as VolumeNet
 from .volume_net import VolumeNetConfig as VolumeNetConfig
+from .alexnet import AlexNet as AlexNet
+from .alexnet import AlexNetConfig as AlexNetConfig
+from .alexnet import AlexNetStage as AlexNetStage
+from .decision_tree import DecisionTree as DecisionTree
+from .googlenet import GoogLeNet as GoogLeNet
+from .googlenet import GoogLeNetConfig as GoogLeNetConfig
+from .inception import Inception as Inception
+from .inception import InceptionWidths as InceptionWidths
+from .mlp import MLP as MLP
+from .mlp import MLPConfig as MLPConfig
+from .perceptron import Perceptron as Perceptron
+from .vgg import VGG as VGG
+from .vgg import VGGConfig as VGGConfig
