@@ -25,17 +25,14 @@ from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
 KINDS = {
-<<<<<<< HEAD
     "LeNet5": (models.LeNet5Config, models.LeNet5),
     "MLP": (models.MLPConfig, models.MLP),
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
-=======
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "MLP": (models.MLPConfig, models.MLP),
     "VGG": (models.VGGConfig, models.VGG),
->>>>>>> e3
 }
 
 
