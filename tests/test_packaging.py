@@ -103,7 +103,7 @@ def test_editable_install(checkout: Path, tmp_path: Path) -> None:
 
 
 # Every other module and package of jaxdl is of the layer of functions.
-ABOVE = {"__init__", "net", "train", "data", "models", "layers", "plot", "kernels"}
+ABOVE = {"__init__", "net", "train", "data", "models", "layers", "plot", "style", "kernels"}
 BELOW = {
     "kernels": (),
     "layers": ("kernels",),

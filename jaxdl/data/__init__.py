@@ -1,13 +1,17 @@
 """Data on the host: loaders, splits, and `Dataset`, which checks examples and targets once.
 
-Everything here is NumPy. Files are taken for hostile: sizes are capped, digests are checked before
-anything is parsed, and nothing is unpickled or unpacked.
+Everything here is NumPy, but for `augment`, which works on the device. Files are taken for hostile: sizes are
+capped, digests are checked before anything is parsed, and nothing is unpickled or unpacked.
+The loaders are NumPy; `volumes` and `waveforms`, which draw examples of their own, are keyed and compiled.
+Files are taken for hostile: sizes are capped, digests are checked before anything is parsed, and nothing is
+unpickled or unpacked.
 
 >>> train, test = split(load_iris(), (0.8, 0.2), seed=1)
 >>> train
 Dataset(120 examples, inputs float32 (4,), 3 classes)
 """
 
+from jaxdl.data import augment as augment
 from jaxdl.data._validate import check_finite as check_finite
 from jaxdl.data._validate import check_labels as check_labels
 from jaxdl.data.builtin import load_breast_cancer as load_breast_cancer
@@ -15,6 +19,7 @@ from jaxdl.data.builtin import load_diabetes as load_diabetes
 from jaxdl.data.builtin import load_digits as load_digits
 from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
+from jaxdl.data.cifar import load_cifar as load_cifar
 from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
@@ -27,3 +32,6 @@ from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.one_hot import one_hot as one_hot
 from jaxdl.data.split import split as split
 from jaxdl.data.tables import load_csv as load_csv
+from jaxdl.data.volumes import volumes as volumes
+from jaxdl.data.waveforms import WAVEFORMS as WAVEFORMS
+from jaxdl.data.waveforms import waveforms as waveforms

@@ -9,6 +9,10 @@ from ._linear import LinearModel as LinearModel
 from .alexnet import AlexNet as AlexNet
 from .alexnet import AlexNetConfig as AlexNetConfig
 from .alexnet import AlexNetStage as AlexNetStage
+from ._residual import BasicBlock as BasicBlock
+from ._residual import Bottleneck as Bottleneck
+from ._stages import stack_blocks as stack_blocks
+from ._stages import unstack_blocks as unstack_blocks
 from .decision_tree import DecisionTree as DecisionTree
 from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
@@ -19,3 +23,16 @@ from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
 from .vgg import VGG as VGG
 from .vgg import VGGConfig as VGGConfig
+from .resnet import ResNet as ResNet
+from .resnet import ResNetConfig as ResNetConfig
+from .resnet_cifar import CifarResNet as CifarResNet
+from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .lenet import LeNet5 as LeNet5
+from .lenet import LeNet5Config as LeNet5Config
+from .mlp import MLP as MLP
+from .mlp import MLPConfig as MLPConfig
+from .perceptron import Perceptron as Perceptron
+from .signal_net import SignalNet as SignalNet
+from .signal_net import SignalNetConfig as SignalNetConfig
+from .volume_net import VolumeNet as VolumeNet
+from .volume_net import VolumeNetConfig as VolumeNetConfig
