@@ -24,7 +24,7 @@ NAMES = {
     "models.softmax_regression": "fit",
     "models.decision_tree": "fit",
     "features": "polynomial circle ellipse",
-    "scaling": "z_score mean_normalisation min_max decimal pixels",
+    "scaling": "z_score mean_normalisation min_max decimal pixels imagenet",
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
@@ -35,7 +35,8 @@ NAMES = {
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
     "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
-    "weights": "save load metadata",
+    "weights": "save load metadata load_torch from_torchvision to_torchvision download_torchvision "
+    "torchvision_scaling",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
