@@ -181,6 +181,7 @@ def main() -> None:
     import keras
     import opspec
     import torch
+    from golden import lenet
 
     families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
@@ -193,6 +194,7 @@ def main() -> None:
     np.savez_compressed(FOLDER / "optim_keras.npz", **{name: keras_trajectory(keras, name) for name in KERAS})
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
+    np.savez_compressed(FOLDER / "lenet.npz", **lenet.torch_lenet(torch))
 
 
 if __name__ == "__main__":
