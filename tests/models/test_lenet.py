@@ -35,7 +35,8 @@ def test_counts_of_the_published_table(case: str, count: int) -> None:
     for name, size in sizes.items():
         layers[name.rpartition("/")[0]] = layers.get(name.rpartition("/")[0], 0) + size
     published = [156, 12, 1_516, 32, 48_120, 10_164]
-    assert sorted(layers.values()) == sorted([156, 2_416, 48_120, 10_164, 850] if case == "modern" else published)
+    modern = [156, 2_416, 48_120, 10_164, 850]
+    assert sorted(layers.values()) == sorted(modern if case == "modern" else published)
     assert [leaf.shape for leaf in jax.tree.leaves(state)] == ([(10, 84)] if case == "original" else [])
 
 
@@ -142,17 +143,28 @@ def toy() -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-@pytest.mark.parametrize("name", ["maximum_a_posteriori", "softmax_cross_entropy"])
-def test_the_published_form_trains_by_either_loss_and_keeps_its_codes(name: str, tmp_path: Path) -> None:
+def test_the_published_form_trains_by_its_loss_and_keeps_its_codes(tmp_path: Path) -> None:
     images, labels = toy()
-    fitted = train.fit(NETS["original"], (images, labels), loss=getattr(losses, name),
-                       optimizer=optim.adam(0.003), epochs=30, batch_size=20, progress="off")  # fmt: skip
+    fitted = train.fit(NETS["original"], (images, labels), loss=losses.maximum_a_posteriori,
+                       optimizer=optim.adam(0.005), epochs=12, batch_size=20, progress="off")  # fmt: skip
     history = fitted.history["loss"]
-    assert history[-1] < 0.5 * history[0]
+    assert history[-1] < 0.7 * history[0]
     np.testing.assert_array_equal(fitted.state["layers"][13]["codes"], digit_codes())
     loaded = train.load(train.save(tmp_path / "m.safetensors", fitted))
     assert loaded.config == fitted.net.config
-    np.testing.assert_array_equal(loaded.predict(images), fitted.predict(images))
+    for name, leaf in _trees.named_leaves(fitted.params).items():
+        np.testing.assert_array_equal(_trees.named_leaves(loaded.params)[name], leaf)
+
+
+def test_minus_the_distances_are_logits_of_a_softmax() -> None:
+    scores = jnp.array([[-90.0, -60.0, -75.0], [-1.0, -200.0, -150.0]])
+    labels = jnp.array([0, 0])
+    found = losses.softmax_cross_entropy(scores, labels)
+    np.testing.assert_allclose(found, [30, 0], atol=1e-5)
+    # A class of rubbish at an endless distance competes with none; a near one stands in for them.
+    far, near = (losses.maximum_a_posteriori(scores, labels, rubbish=j) for j in (1e3, 1.0))
+    np.testing.assert_allclose(far, found, atol=1e-5)
+    np.testing.assert_allclose(near, [90 - 1, np.log(2)], rtol=1e-5)
 
 
 def test_small_images_are_padded_with_the_background(key: jax.Array) -> None:
