@@ -46,7 +46,7 @@ NAMES = {
     "mixup cutmix compose maybe on_backgrounds",
     "layers": "Linear PReLU Dropout BatchNorm Activation",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
-    "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
+    "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
     "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves",
 }
