@@ -1,6 +1,7 @@
 """Slow, obvious float64 NumPy: the definitions, written as they are printed."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,153 @@ def information_gain(left: Array, right: Array, *, impurity: Callable[[Array], A
     n_left, n_right = left.sum(-1), right.sum(-1)
     children = (n_left * impurity(left) + n_right * impurity(right)) / (n_left + n_right)
     return impurity(left + right) - children
+
+
+def padding_pairs(
+    space: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Any
+) -> list[tuple[int, int]]:
+    """Return (before, after) by axis; `window` is what a window reaches over, dilation included."""
+    if not isinstance(padding, str):
+        return [(before, after) for before, after in padding]
+    pairs = []
+    for n, size, step in zip(space, window, strides):
+        total = max((-(-n // step) - 1) * step + size - n, 0) if padding != "VALID" else 0
+        less, more = total // 2, total - total // 2
+        pairs.append((more, less) if padding == "SAME_LOWER" else (less, more))
+    return pairs
+
+
+def pool_windows(
+    space: Sequence[int], window: Sequence[int], strides: Any, padding: Any, ceil_mode: bool
+) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], int]]:
+    """Yield the place of each output, the entries of its window, and their number with the padding."""
+    strides = window if strides is None else strides
+    pairs = padding_pairs(space, window, strides, padding)
+    begins = []
+    for n, size, step, (before, after) in zip(space, window, strides, pairs):
+        begin, found = -before, []
+        while begin + size <= n + after or (ceil_mode and begin < n and begin - step + size < n + after):
+            found.append(begin)
+            begin += step
+        begins.append(found)
+    for place in np.ndindex(*map(len, begins)):
+        starts = [found[i] for found, i in zip(begins, place)]
+        ends = [min(a + size, n + after) for a, size, n, (_, after) in zip(starts, window, space, pairs)]
+        inside = tuple(slice(max(a, 0), min(b, n)) for a, b, n in zip(starts, ends, space))
+        yield place, inside, int(np.prod([b - a for a, b in zip(starts, ends)]))
+
+
+def max_pool(
+    x: Array, window: Sequence[int], strides: Any = None, padding: Any = "VALID", *, ceil_mode: bool = False
+) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the maxima of x (batch, space..., channels), and what takes their gradient back."""
+    return _pooled(x, pool_windows(x.shape[1:-1], window, strides, padding, ceil_mode), _maximum_weights)
+
+
+def avg_pool(
+    x: Array,
+    window: Sequence[int],
+    strides: Any = None,
+    padding: Any = "VALID",
+    *,
+    ceil_mode: bool = False,
+    counted: bool = True,
+) -> tuple[Array, Callable[[Array], Array]]:
+    def weights(part: Array, count: int) -> Array:
+        return np.full(part.shape, 1 / (count if counted else part.size))
+
+    return _pooled(x, pool_windows(x.shape[1:-1], window, strides, padding, ceil_mode), weights)
+
+
+def adaptive_pool(x: Array, sizes: Sequence[int], *, maximum: bool) -> tuple[Array, Callable[[Array], Array]]:
+    space, windows = x.shape[1:-1], []
+    for place in np.ndindex(*sizes):
+        bins = [slice(i * n // m, -(-(i + 1) * n // m)) for i, n, m in zip(place, space, sizes)]
+        windows.append((place, tuple(bins), 0))
+    return _pooled(
+        x, windows, _maximum_weights if maximum else lambda part, _: np.full(part.shape, 1 / part.size)
+    )
+
+
+def _maximum_weights(part: Array, _: int) -> Array:
+    weights = np.zeros(part.shape)
+    weights.flat[part.argmax()] = 1
+    return weights
+
+
+def _pooled(
+    x: Array, windows: Any, weigh: Callable[[Array, int], Array]
+) -> tuple[Array, Callable[[Array], Array]]:
+    windows = list(windows)
+    out = tuple(np.max([place for place, *_ in windows], 0) + 1)
+    y, matrix = np.zeros((len(x), *out, x.shape[-1])), []
+    for b, c in np.ndindex(len(x), x.shape[-1]):
+        for place, inside, count in windows:
+            weights = weigh(x[b][inside][..., c], count)
+            y[(b, *place, c)] = (weights * x[b][inside][..., c]).sum()
+            matrix.append((b, c, place, inside, weights))
+
+    def pull(g: Array) -> Array:
+        dx = np.zeros(x.shape)
+        for b, c, place, inside, weights in matrix:
+            dx[b][(*inside, c)] += weights * g[(b, *place, c)]
+        return dx
+
+    return y, pull
+
+
+def local_response_norm(
+    x: Array, size: int, *, alpha: float, beta: float, k: float, alpha_divided: bool = False
+) -> Array:
+    y = np.zeros_like(x)
+    for c in range(x.shape[-1]):
+        near = x[..., max(c - size // 2, 0) : c + (size - 1) // 2 + 1]
+        total = (alpha / size if alpha_divided else alpha) * (near**2).sum(-1)
+        y[..., c] = x[..., c] / (k + total) ** beta
+    return y
+
+
+def convolution(
+    x: Array,
+    w: Array,
+    strides: Sequence[int],
+    padding: Any,
+    *,
+    input_dilation: Any = None,
+    kernel_dilation: Any = None,
+    groups: int = 1,
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    """Cross-correlate x (batch, space..., in) with w (window..., in / groups, out), product by product.
+
+    Returned are the outputs, and what takes their gradient to x and w.
+    """
+    space, window, (inputs, outputs) = x.shape[1:-1], w.shape[:-2], w.shape[-2:]
+    spread, reach = input_dilation or (1,) * len(space), kernel_dilation or (1,) * len(space)
+    # The number of the input entry at each place of the dilated and padded grid, -1 where there is none.
+    grid = np.full([(n - 1) * d + 1 for n, d in zip(space, spread)], -1)
+    grid[tuple(slice(None, None, d) for d in spread)] = np.arange(np.prod(space)).reshape(space)
+    whole = [(k - 1) * d + 1 for k, d in zip(window, reach)]
+    # As in lax, a padding by name is of the input before it is dilated.
+    pairs = padding_pairs(space, whole, strides, padding)
+    grid = np.pad(grid, [(max(a, 0), max(b, 0)) for a, b in pairs], constant_values=-1)
+    grid = grid[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, grid.shape))]
+    out = [max((n - k) // s + 1, 0) for n, k, s in zip(grid.shape, whole, strides)]
+
+    flat, y, links = x.reshape(len(x), np.prod(space), x.shape[-1]), np.zeros((len(x), *out, outputs)), []
+    for place, tap in itertools.product(np.ndindex(*out), np.ndindex(*window)):
+        source = grid[tuple(p * s + t * d for p, s, t, d in zip(place, strides, tap, reach))]
+        for group in range(groups if source >= 0 else 0):
+            i = slice(group * inputs, (group + 1) * inputs)
+            o = slice(group * outputs // groups, (group + 1) * outputs // groups)
+            y[(slice(None), *place, o)] += flat[:, source, i] @ w[(*tap, slice(None), o)]
+            links.append((place, tap, source, i, o))
+
+    def pull(g: Array) -> tuple[Array, Array]:
+        dx, dw = np.zeros_like(flat), np.zeros_like(w)
+        for place, tap, source, i, o in links:
+            d = g[(slice(None), *place, o)]
+            dx[:, source, i] += d @ w[(*tap, slice(None), o)].T
+            dw[(*tap, slice(None), o)] += flat[:, source, i].T @ d
+        return dx.reshape(x.shape), dw
+
+    return y, pull

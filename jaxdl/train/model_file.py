@@ -24,7 +24,17 @@ from jaxdl.weights import _format
 from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
-KINDS = {"MLP": (models.MLPConfig, models.MLP)}
+KINDS = {
+    "AlexNet": (models.AlexNetConfig, models.AlexNet),
+    "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
+    "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
+    "LeNet5": (models.LeNet5Config, models.LeNet5),
+    "MLP": (models.MLPConfig, models.MLP),
+    "ResNet": (models.ResNetConfig, models.ResNet),
+    "SignalNet": (models.SignalNetConfig, models.SignalNet),
+    "VGG": (models.VGGConfig, models.VGG),
+    "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
+}
 
 
 @dataclasses.dataclass(frozen=True)
