@@ -25,8 +25,12 @@ NAMES = {
     "models.softmax_regression": "fit",
     "models.decision_tree": "fit",
     "features": "polynomial circle ellipse",
+    "filters": "kernel apply as_matrix",
+    "receptive_field": "stack measure",
     "scaling": "z_score mean_normalisation min_max decimal pixels",
     "descent": "descend",
+    "style": "gram content_loss style_loss total_variation transfer",
+    "units": "top_patches saliency",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
     "roc_area r2",
@@ -48,7 +52,7 @@ NAMES = {
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
     "learning_curve validation_curve kernels signals volumes confusion_matrix worst_mistakes roc "
     "precision_recall tree activation_histograms gradients_by_depth history rate_range heat_map "
-    "parallel_curves",
+    "parallel_curves images top_patches saliency",
 }
 WITHOUT_ROWS = (
     "train",
