@@ -10,6 +10,7 @@ from flax import linen, nnx
 
 from jaxdl import net
 from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.kernels import conv
 from jaxdl.models import MLP, MLPConfig
 
 CONFIG = MLPConfig(sizes=(6, 5, 4, 3), dropout="dropout", batch_norm=True)
@@ -211,6 +212,62 @@ def test_summary_counts_convolutions_and_scans() -> None:
     params = {"k": kernel, "w": jnp.ones((128, 128))}
     table = net.summary(net.from_pair(lambda key: params, convolve), jnp.ones((2, 4, 4, 2)))
     assert table.macs == 16 * 8 * 9 * 2 + 5 * 128 * 128
+
+
+IMAGE = ("NHWC", "HWIO", "NHWC")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "options", "macs"),
+    [
+        ((3, 3, 6, 8), {}, 12 * 10 * 8 * 9 * 6),
+        ((3, 3, 2, 9), {"feature_group_count": 3}, 12 * 10 * 9 * 9 * 2),
+        ((3, 3, 6, 8), {"rhs_dilation": (2, 3)}, 12 * 10 * 8 * 9 * 6),
+        ((5, 3, 6, 8), {"window_strides": (2, 3)}, 6 * 4 * 8 * 15 * 6),
+        ((3, 3, 6, 8), {"padding": "VALID"}, 10 * 8 * 8 * 9 * 6),
+        # As many as the convolution of stride (2, 3) that it transposes, whatever is cut away.
+        ((3, 3, 6, 8), {"lhs_dilation": (2, 3), "padding": ((2, 2), (2, 2))}, 12 * 10 * 8 * 9 * 6),
+        ((3, 3, 6, 8), {"lhs_dilation": (2, 1), "padding": ((2, 1), (1, 1))}, 12 * 10 * 8 * 9 * 6),
+        (
+            (3, 3, 6, 8),
+            {"lhs_dilation": (1, 2), "window_strides": (1, 4), "padding": ((1, 1), (1, 1))},
+            12 * 5 * 8 * 9 * 6,
+        ),
+    ],
+)
+def test_summary_counts_every_kind_of_convolution(kernel: Any, options: dict[str, Any], macs: int) -> None:
+    def convolve(params: Any, x: jax.Array) -> jax.Array:
+        given = {"window_strides": (1, 1), "padding": "SAME"} | options
+        return conv.conv_general_dilated(x, params["k"], dimension_numbers=IMAGE, **given)
+
+    made = net.from_pair(lambda key: {"k": jnp.ones(kernel)}, convolve)
+    assert net.summary(made, jax.ShapeDtypeStruct((3, 12, 10, 6), "float32")).macs == macs
+
+
+def test_summary_counts_the_gradient_of_a_convolution_once() -> None:
+    """The kernel's gradient swaps batch and features, the input's dilates: each is the forward's count."""
+    params = {"k": jnp.ones((3, 3, 4, 8))}
+
+    def gradients(params: Any, x: jax.Array) -> Any:
+        def total(kernel: jax.Array, x: jax.Array) -> jax.Array:
+            return jnp.sum(jnp.sin(jax.lax.conv_general_dilated(x, kernel, (2, 2), "SAME",
+                                                                dimension_numbers=IMAGE)))  # fmt: skip
+
+        return jax.grad(total, argnums=(0, 1))(params["k"], x)[1]
+
+    made = net.from_pair(lambda key: params, gradients)
+    forward = 4 * 4 * 8 * 9 * 4
+    assert net.summary(made, jax.ShapeDtypeStruct((1, 8, 8, 4), "float32")).macs == 3 * forward
+
+
+@pytest.mark.parametrize("implementation", conv.IMPLEMENTATIONS)
+def test_summary_counts_the_convolution_whatever_formulation_runs(implementation: str) -> None:
+    def convolve(params: Any, x: jax.Array) -> jax.Array:
+        return conv.conv_general_dilated(x, params["k"], (1, 1), "SAME", dimension_numbers=IMAGE)
+
+    made = net.from_pair(lambda key: {"k": jnp.ones((3, 3, 2, 8))}, convolve)
+    with conv.using(implementation):
+        assert net.summary(made, jax.ShapeDtypeStruct((1, 4, 4, 2), "float32")).macs == 16 * 8 * 9 * 2
 
 
 def test_linen_errors_are_ours() -> None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxdl import _trees
 from jaxdl.errors import explain
+from jaxdl.kernels import conv
 from jaxdl.net.contract import Net
 
 PROBED_PARAMETERS = 2_000_000
@@ -78,8 +79,9 @@ def summary(net: Net, example: Any, *, hyper: Any = None) -> Summary:
         hyper: hyperparameters by name, for networks that read any, such as a dropout rate.
 
     Returns:
-        A `Summary`; multiply-adds count each product of a dot or a convolution once, biases and
-        elementwise work not at all.
+        A `Summary`; multiply-adds count each product of a dot or a convolution once, those with the zeros of
+        the padding among them, as is the custom; biases, pooling and elementwise work not at all. A
+        transposed convolution has those of the convolution that it transposes.
 
     Raises:
         TypeError: `net` is no `Net`.
@@ -108,7 +110,9 @@ def summary(net: Net, example: Any, *, hyper: Any = None) -> Summary:
     forward = jax.make_jaxpr(lambda p, s, x: net.apply(p, s, x, train=False, hyper=hyper)[0])
     count = sum(row.count for row in rows if row.trained)
     warnings = _idle_biases(net, example, hyper) if count <= PROBED_PARAMETERS else ()
-    macs = _macs(forward(params, state, one).jaxpr)
+    # Other formulations of a convolution may multiply more, or by zeros.
+    with conv.using("xla"):
+        macs = _macs(forward(params, state, one).jaxpr)
     return Summary(tuple(rows), count, sum(row.bytes for row in rows), macs, warnings)
 
 
@@ -123,14 +127,28 @@ def _macs(jaxpr: Any) -> int:
         shapes = [getattr(variable.aval, "shape", ()) for variable in equation.invars]
         if equation.primitive.name == "dot_general":
             (axes, _), _ = equation.params["dimension_numbers"]
-            out = math.prod(equation.outvars[0].aval.shape)
-            total += out * math.prod(shapes[0][axis] for axis in axes)
+            size = math.prod(equation.outvars[0].aval.shape)
+            total += size * math.prod(shapes[0][axis] for axis in axes)
         elif equation.primitive.name == "conv_general_dilated":
-            kernel = equation.params["dimension_numbers"].rhs_spec
-            window = math.prod(size for i, size in enumerate(shapes[1]) if i != kernel[0])
-            total += math.prod(equation.outvars[0].aval.shape) * window
+            out = equation.outvars[0].aval.shape
+            total += _convolution(shapes[0], shapes[1], out, equation.params)
         repeats = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
         total += repeats * sum(_macs(inner) for inner in _inner(equation.params))
+    return total
+
+
+def _convolution(lhs: Any, rhs: Any, out: Any, params: dict[str, Any]) -> int:
+    """Return the multiply-adds of a convolution of arrays of these shapes."""
+    numbers = params["dimension_numbers"]
+    batch, features = (out[axis] for axis in numbers.out_spec[:2])
+    # The kernel has the inputs of one group.
+    total = batch * features * rhs[numbers.rhs_spec[1]]
+    specs = (numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec)
+    axes = zip(*(spec[2:] for spec in specs), params["lhs_dilation"], strict=True)
+    for left, kernel, right, dilation in axes:
+        # Between the entries of a dilated input there is nothing to multiply.
+        places = out[right] if dilation == 1 else min(lhs[left], out[right])
+        total *= rhs[kernel] * places
     return total
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl.errors import ShapeError, explain
+from jaxdl.losses import WithAuxiliary
 from jaxdl.net import Net, Tree
 from jaxdl.train.spec import Arrays, Hyper, Loss, Spec
 
@@ -47,6 +48,11 @@ def rows(name: str, function: Any, outputs: Any, targets: Any) -> jax.Array:
     return per_example(name, values, batch)
 
 
+def main_output(outputs: Any) -> Any:
+    """Return what metrics are measured on: the main output of a network with auxiliary heads."""
+    return outputs.main if isinstance(outputs, WithAuxiliary) else outputs
+
+
 def means(
     net: Net, loss: Loss, spec: Spec, params: Tree, state: Tree, data: Arrays, hyper: Hyper
 ) -> dict[str, jax.Array]:
@@ -67,7 +73,7 @@ def means(
         # Gathered in the loop: a layout that comes into it from outside would spread over the batch.
         outputs, _ = net.apply(plan.whole(params), state, data.scaled(x), train=False, hyper=hyper)
         values = {"loss": rows("loss", partial(loss, hyper=hyper), outputs, y)}
-        values |= {name: rows(name, metric, outputs, y) for name, metric in spec.metrics}
+        values |= {name: rows(name, metric, main_output(outputs), y) for name, metric in spec.metrics}
         fresh = start + jnp.arange(size) >= number * size
         for name, value in values.items():
             totals = totals | {name: totals[name] + jnp.sum(jnp.where(fresh, value, 0))}

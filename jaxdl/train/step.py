@@ -34,7 +34,7 @@ def make_objective(held: Freeze, loss: Loss, spec: Spec, penalty: Penalty | None
         extra = 0 if penalty is None else penalty(params, hyper) / share
         ys = {"loss": losses.reduce(values, reduction=spec.recorded)}
         for name, metric in spec.metrics if spec.train_metrics else ():
-            ys[name] = jnp.mean(evaluation.rows(name, metric, outputs, y))
+            ys[name] = jnp.mean(evaluation.rows(name, metric, evaluation.main_output(outputs), y))
         return cost + extra, (state, ys)
 
     return objective

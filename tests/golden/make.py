@@ -181,6 +181,7 @@ def main() -> None:
     import keras
     import opspec
     import torch
+    from golden import image_models
 
     families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
@@ -191,6 +192,8 @@ def main() -> None:
     np.savez_compressed(FOLDER / "optim.npz", **{name: torch_trajectory(torch, name) for name in OPTIMIZERS})
     np.savez_compressed(FOLDER / "decay.npz", **torch_decay(torch))
     np.savez_compressed(FOLDER / "optim_keras.npz", **{name: keras_trajectory(keras, name) for name in KERAS})
+    for name in image_models.TWINS:
+        np.savez_compressed(FOLDER / f"{name}.npz", **image_models.arrays(torch, name))
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
 

@@ -123,6 +123,15 @@ def away_from_half(rng: np.random.Generator) -> tuple[np.ndarray]:
     return (x + np.sign(np.abs(x) - 0.5) * np.sign(x) * 0.05,)
 
 
+def with_heads(main: Any, first: Any, second: Any, labels: Any, **options: Any) -> Any:
+    outputs = losses.WithAuxiliary(main, (first, second))
+    return losses.auxiliary_cross_entropy(outputs, labels, **options)
+
+
+def main_and_heads(rng: np.random.Generator) -> tuple[Any, ...]:
+    return (*(rng.normal(size=(6, 4)) * 3 for _ in range(3)), rng.integers(0, 4, 6).astype(np.int32))
+
+
 OPS: tuple[Op, ...] = (
     *(
         Op(
@@ -140,6 +149,17 @@ OPS: tuple[Op, ...] = (
             ("mean", lambda torch, a, y: torch.nn.MSELoss(reduction="none")(a, y).mean(1)),
             ("sum", lambda torch, a, y: torch.nn.MSELoss(reduction="none")(a, y).sum(1)),
         )
+    ),
+    Op(
+        "losses.auxiliary_cross_entropy", with_heads, main_and_heads, losses_oracles.with_heads,
+        (
+            ((X, X, X[:, :3], SAME), {}, ShapeError, r"auxiliary\[1\]' is of shape \(4, 3\)"),
+            ((X, INTEGERS, X, SAME), {}, DtypeError, r"auxiliary\[0\]' is of dtype int32"),
+            ((INTEGERS, X, X, SAME), {}, DtypeError, "main' is of dtype int32"),
+            ((X, X, X, SAME), {"weight": -0.1}, ValueError, r"\[0, inf\)"),
+            ((X, X, X, SAME), {"weight": X}, DtypeError, "expected a number"),
+        ),
+        differentiable=(0, 1, 2), extremes=((ROWS, ROWS[::-1], ROWS, LABELS),), length=12,
     ),
     Op(
         "losses.softmax_cross_entropy:integer", losses.softmax_cross_entropy, logits_and_labels,

@@ -39,6 +39,11 @@ def smoothed(z: Array, labels: Array, *, label_smoothing: float = 0.0, class_wei
     return -(np.asarray(class_weights) * smooth * log_softmax(z)).sum(-1)
 
 
+def with_heads(main: Array, first: Array, second: Array, labels: Array) -> Array:
+    z, a, b = (softmax_cross_entropy(logits, labels) for logits in (main, first, second))
+    return z + 0.3 * (a + b)
+
+
 def grouped(z: Array, labels: Array, sizes: tuple[int, ...]) -> Array:
     out, start = np.zeros(len(z)), 0
     for j, size in enumerate(sizes):
