@@ -2,10 +2,11 @@
 
 FIGURES
 
-Run by `python examples/style_transfer.py [--steps 120] [--out out/style_transfer]`. Both photographs come with
-scikit-learn, and the features from a small network of random orthogonal weights with average pooling, on 120 x 180
-pixels. It exits with 1 unless, from the content image, the style term falls at least 10 times while the content
-term stays below 0.6 of that between the two photographs; and unless, from noise, both terms fall.
+Run by `python examples/style_transfer.py [--steps 300] [--out out/style_transfer]`. Both photographs come
+with scikit-learn, taken at 120 x 180 pixels, and the features from a small network of random orthogonal
+weights with average pooling. It exits with 1 unless the style term falls at least 10 times: from the content
+image while the content term never rises above 0.6 of that between the two photographs, and from noise while
+the content term falls.
 """
 
 import argparse
@@ -24,7 +25,7 @@ SIZE = (180, 120)  # width, height
 CONFIG = StyleFeaturesConfig(blocks=((16, 16), (32, 32), (64,)))
 RELUS = [f"blocks/{block}/layers/{layer}" for block, layer in ((0, 1), (0, 3), (1, 1), (1, 3), (2, 1))]
 CONTENT, STYLE = RELUS[3:4], RELUS
-ALPHA, BETA, GAMMA, RATE = 1.0, 2.0, 1e-5, 0.06
+ALPHA, BETA, GAMMA, RATE = 1.0, 1.5, 1e-5, 0.03
 MEAN, DEVIATION = 0.45, 0.25
 FALL, BOUND = 10.0, 0.6
 
@@ -54,15 +55,16 @@ def content_between(net: jaxdl.net.Net, weights: Any, first: np.ndarray, second:
 
 def tell(what: str, made: style.Transfer, large: float) -> None:
     content, of_style = made.history["content"], made.history["style"]
-    print(f"{what}: style {of_style[0]:.4g} -> {of_style[-1]:.4g} ({of_style[0] / of_style[-1]:.0f} times less), "
-          f"content {content[0]:.4g} -> {content[-1]:.4g} ({content[-1] / large:.2f} of that between the two "
-          f"photographs); {made.steps} steps, {made.compile:.1f} s compiling, {made.run:.1f} s")  # fmt: skip
+    fall, share = of_style[0] / of_style[-1], content.max() / large
+    print(f"{what}: style {of_style[0]:.4g} -> {of_style[-1]:.4g} ({fall:.0f} times less), content "
+          f"{content[0]:.4g} -> {content[-1]:.4g} (at most {share:.2f} of that between the photographs); "
+          f"{made.steps} steps, {made.compile:.1f} s compiling, {made.run:.1f} s")  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/style_transfer"))
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     palace, flower = photographs()
@@ -107,9 +109,10 @@ def main() -> int:
         wrong.append(f"from the content image the style term fell less than {FALL:g} times")
     if first["content"].max() > BOUND * large:
         wrong.append(f"the content term rose above {BOUND} of that between the photographs")
-    if noise["style"][0] < FALL * noise["style"][-1] or noise["content"][0] < 2 * noise["content"][-1]:
+    if noise["style"][0] < FALL * noise["style"][-1] or noise["content"][0] < noise["content"][-1]:
         wrong.append("from noise a term did not fall")
-    print("\n".join(wrong))
+    for what in wrong:
+        print(what)
     return bool(wrong)
 
 

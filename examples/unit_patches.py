@@ -115,7 +115,8 @@ def main() -> int:
     if share <= near.mean():
         wrong.append("saliency is no nearer to the ink than chance")
     print(f"\npictures: {options.out}/first_layer.png, second_layer.png, saliency.png")
-    print("\n".join(wrong))
+    for what in wrong:
+        print(what)
     return bool(wrong)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxdl import net, optim, style
-from jaxdl.errors import DivergenceError, Interrupted, ShapeError
+from jaxdl.errors import DivergenceError, DtypeError, Interrupted, ShapeError
 from jaxdl.style import StyleFeatures, StyleFeaturesConfig, content_loss, style_loss, total_variation
 from jaxdl.train.progress import Reporter
 
@@ -19,8 +19,8 @@ NET = net.functional(lambda rngs: StyleFeatures(CONFIG, rngs=rngs))
 LOW, HIGH = "blocks/0/layers/1", "blocks/1/layers/1"
 RULE = optim.adam(0.02)
 OPTIONS = {
-    "content_layers": HIGH, "style_layers": {LOW: 0.25, HIGH: 0.75}, "alpha": 2.0, "beta": 30.0, "gamma": 1e-3,
-    "steps": 12, "optimizer": RULE, "progress": "off",
+    "content_layers": HIGH, "style_layers": {LOW: 0.25, HIGH: 0.75},
+    "alpha": 2.0, "beta": 30.0, "gamma": 1e-3, "steps": 12, "optimizer": RULE, "progress": "off",
 }  # fmt: skip
 
 
@@ -140,6 +140,18 @@ def test_random_features_keep_lengths(model: Any) -> None:
     for bad in (jnp.ones((1, 8, 8, 1)), jnp.ones((8, 8, 3)), jnp.ones((1, 1, 8, 3))):
         with pytest.raises(ShapeError, match="StyleFeatures: argument 'x'"):
             NET.apply(*model, bad, train=False)
+
+
+def test_a_feature_network_of_no_sense_is_refused() -> None:
+    for blocks, error, words in (
+        (((4,), ()), ValueError, "at least one block of at least one width"),
+        (((0,),), ValueError, "at least 1"),
+        (((4.5,),), DtypeError, "whole number"),
+    ):
+        with pytest.raises(error, match=words):
+            StyleFeaturesConfig(blocks=blocks)
+    with pytest.raises(ValueError, match="'orthogonal', 'he'"):
+        StyleFeaturesConfig(kernel_init="zeros")
 
 
 def test_gatys_loss_is_that_of_the_paper_for_one_size() -> None:

@@ -46,7 +46,7 @@ IMAGES, KERNEL = jnp.ones((1, 4, 5, 2)), jnp.ones((3, 3))
 SHAPE = (3, 4, 2)
 APPLY_BAD: tuple[Bad, ...] = (
     ((IMAGES[0], KERNEL), {}, ShapeError, r"image\[None\]"),
-    ((IMAGES, jnp.ones((5, 3))), {}, ShapeError, "at most 4 x 5"),
+    ((IMAGES, jnp.ones((5, 3))), {"padding": "VALID"}, ShapeError, "at most 4 x 5"),
     ((IMAGES, KERNEL.astype(int)), {}, DtypeError, "'kernel' is of dtype int32"),
     ((IMAGES, KERNEL), {"padding": "EDGE"}, ValueError, "'VALID', 'SAME'"),
 )

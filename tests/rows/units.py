@@ -15,7 +15,7 @@ from rows.common import Call
 NET = net.functional(
     lambda rngs: nnx.Sequential(Conv(1, 2, (3, 3), rngs=rngs), GlobalAvgPool(), Linear(2, 3, rngs=rngs))
 )
-WEIGHTS = jax.eval_shape(NET.init, jax.random.key(0))
+WEIGHTS = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), jax.eval_shape(NET.init, jax.random.key(0)))
 PAIR = net.from_pair(lambda key: {}, lambda params, x: x)
 SORTED = net.Net(
     NET.init, NET.apply, trace=lambda params, state, x, **_: {"a": LayerOutput(jnp.sort(x, 1), "a")}
