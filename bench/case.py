@@ -27,6 +27,8 @@ class Case:
     flop: float  # arithmetic of one unit
     unit: str = "step"
     tolerance: float = 1e-4  # relative, for the check
+    dtype: str = "float32"  # of the products, and of the ceiling that they are held to
+    most_repeats: int | None = None  # where a run takes seconds: rounds, if more are asked for
 
 
 class Workload(Protocol):

@@ -108,10 +108,10 @@ def measure(
     if not admitted:
         return
     contenders = {OURS: ours} | admitted
-    ceiling = timing.gemm_ceiling()
+    ceiling = timing.gemm_ceiling(dtype=case.dtype)
     times = timing.interleave(
         {name: contender.run for name, contender in contenders.items()},
-        repeats,
+        min(repeats, case.most_repeats or repeats),
         lambda message: say(f"{case.label}: {message}"),
     )
     out.rows += _rows(workload, case, contenders, times, ceiling, machine)

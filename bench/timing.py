@@ -91,11 +91,14 @@ def first_call(function: Callable[[], object]) -> float:
     return max(first - seconds(function), 0.0)
 
 
-def gemm_ceiling(repeats: int = 10, side: int | None = None) -> float:
-    """Best FLOP/s of a float32 square matrix product through jax in this process."""
+def gemm_ceiling(repeats: int = 10, side: int | None = None, dtype: Any = jnp.float32) -> float:
+    """Best FLOP/s of a square matrix product through jax in this process, on its default device.
+
+    float32 goes at the default precision of the device, which on an accelerator may be TF32.
+    """
     if side is None:  # an accelerator would spend a small product waiting for its launch
         side = 1024 if jax.default_backend() == "cpu" else 8192
-    left = jax.random.normal(jax.random.key(0), (side, side), jnp.float32)
+    left = jax.random.normal(jax.random.key(0), (side, side), dtype)
     product = jax.jit(jnp.matmul)
     jax.block_until_ready(product(left, left))
     best = min(seconds(lambda: jax.block_until_ready(product(left, left))) for _ in range(repeats))

@@ -36,7 +36,8 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int | None]) -> 
     Reference:
         Equals ``torch.nn.AdaptiveAvgPool2d``, and 1d and 3d.
     """
-    wide = _checked("adaptive_avg_pool", x).astype(jnp.promote_types(x.dtype, jnp.float32))
+    x = _checked("adaptive_avg_pool", x)
+    wide = x if x.dtype.itemsize >= 4 else x.astype(jnp.float32)
     sizes = _sizes("adaptive_avg_pool", x, output_size)
     return _by_axes(wide, sizes, partial(jnp.mean, keepdims=True)).astype(x.dtype)
 

@@ -48,7 +48,7 @@ def local_response_norm(
         ``torch.nn.LocalResponseNorm(size, alpha, beta, k)``.
     """
     x = _checked(x, size, alpha, beta, k)
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x if x.dtype.itemsize >= 4 else x.astype(jnp.float32)
     share = alpha / size if alpha_divided else alpha
     # exp(-beta log d) and not a power: its derivative reuses the value.
     return (wide * jnp.exp(-beta * jnp.log(k + share * _window_sum(jnp.square(wide), size)))).astype(x.dtype)

@@ -1,5 +1,6 @@
 """Slow, obvious float64 NumPy: the definitions, written as they are printed."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -227,27 +228,38 @@ def convolution(
     input_dilation: Any = None,
     kernel_dilation: Any = None,
     groups: int = 1,
-) -> Array:
-    """Cross-correlate x (batch, space..., in) with w (window..., in / groups, out), one output at a time."""
-    axes, (inputs, outputs) = w.ndim - 2, w.shape[-2:]
-    spread, reach = input_dilation or (1,) * axes, kernel_dilation or (1,) * axes
-    grid = np.zeros(
-        (len(x), *((n - 1) * d + 1 if n else 0 for n, d in zip(x.shape[1:], spread)), x.shape[-1])
-    )
-    grid[(slice(None), *(slice(None, None, d) for d in spread))] = x
-    whole = [(k - 1) * d + 1 for k, d in zip(w.shape, reach)]
-    pairs = padding_pairs(grid.shape[1:-1], whole, strides, padding)
-    grid = np.pad(grid, [(0, 0), *((max(a, 0), max(b, 0)) for a, b in pairs), (0, 0)])
-    crop = (slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, grid.shape[1:]))
-    grid = grid[(slice(None), *crop)]
-    out = [max((n - k) // s + 1, 0) for n, k, s in zip(grid.shape[1:], whole, strides)]
-    y = np.zeros((len(x), *out, outputs))
-    for place in np.ndindex(*out):
-        for tap in np.ndindex(*w.shape[:-2]):
-            entry = grid[(slice(None), *(p * s + t * d for p, s, t, d in zip(place, strides, tap, reach)))]
-            for o in range(outputs):
-                group = o // (outputs // groups)
-                y[(slice(None), *place, o)] += (
-                    entry[:, group * inputs : (group + 1) * inputs] @ w[(*tap, slice(None), o)]
-                )
-    return y
+) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    """Cross-correlate x (batch, space..., in) with w (window..., in / groups, out), product by product.
+
+    Returned are the outputs, and what takes their gradient to x and w.
+    """
+    space, window, (inputs, outputs) = x.shape[1:-1], w.shape[:-2], w.shape[-2:]
+    spread, reach = input_dilation or (1,) * len(space), kernel_dilation or (1,) * len(space)
+    # The number of the input entry at each place of the dilated and padded grid, -1 where there is none.
+    grid = np.full([(n - 1) * d + 1 for n, d in zip(space, spread)], -1)
+    grid[tuple(slice(None, None, d) for d in spread)] = np.arange(np.prod(space)).reshape(space)
+    whole = [(k - 1) * d + 1 for k, d in zip(window, reach)]
+    # As in lax, a padding by name is of the input before it is dilated.
+    pairs = padding_pairs(space, whole, strides, padding)
+    grid = np.pad(grid, [(max(a, 0), max(b, 0)) for a, b in pairs], constant_values=-1)
+    grid = grid[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, grid.shape))]
+    out = [max((n - k) // s + 1, 0) for n, k, s in zip(grid.shape, whole, strides)]
+
+    flat, y, links = x.reshape(len(x), np.prod(space), x.shape[-1]), np.zeros((len(x), *out, outputs)), []
+    for place, tap in itertools.product(np.ndindex(*out), np.ndindex(*window)):
+        source = grid[tuple(p * s + t * d for p, s, t, d in zip(place, strides, tap, reach))]
+        for group in range(groups if source >= 0 else 0):
+            i = slice(group * inputs, (group + 1) * inputs)
+            o = slice(group * outputs // groups, (group + 1) * outputs // groups)
+            y[(slice(None), *place, o)] += flat[:, source, i] @ w[(*tap, slice(None), o)]
+            links.append((place, tap, source, i, o))
+
+    def pull(g: Array) -> tuple[Array, Array]:
+        dx, dw = np.zeros_like(flat), np.zeros_like(w)
+        for place, tap, source, i, o in links:
+            d = g[(slice(None), *place, o)]
+            dx[:, source, i] += d @ w[(*tap, slice(None), o)].T
+            dw[(*tap, slice(None), o)] += flat[:, source, i].T @ d
+        return dx.reshape(x.shape), dw
+
+    return y, pull

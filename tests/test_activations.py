@@ -15,7 +15,17 @@ from jaxdl.optim import sgd
 
 ELEMENTWISE = {
     name: getattr(activations, name)
-    for name in ("identity", "leaky_relu", "relu", "sigmoid", "softsign", "step", "swish", "tanh")
+    for name in (
+        "identity",
+        "leaky_relu",
+        "relu",
+        "scaled_tanh",
+        "sigmoid",
+        "softsign",
+        "step",
+        "swish",
+        "tanh",
+    )
 }
 
 

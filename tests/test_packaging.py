@@ -103,7 +103,7 @@ def test_editable_install(checkout: Path, tmp_path: Path) -> None:
 
 
 # Every other module and package of jaxdl is of the layer of functions.
-ABOVE = {"__init__", "net", "train", "data", "models", "layers", "plot", "kernels", "weights"}
+ABOVE = {"__init__", "net", "train", "data", "models", "layers", "plot", "style", "kernels", "weights"}
 BELOW = {
     "kernels": (),
     "layers": ("kernels",),

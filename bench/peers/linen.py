@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from bench.mlp import SIZES, Problem
+from bench.peers import _linen_images
 from bench.peers._jax import batch_loss, batch_of
 from bench.timing import compiled
 
@@ -71,3 +72,5 @@ class MLP:
 
 
 mlp = MLP
+lenet = partial(_linen_images.training, "lenet", scan=False)
+resnet20 = partial(_linen_images.training, "resnet20", scan=False)

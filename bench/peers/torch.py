@@ -1,5 +1,6 @@
 """PyTorch, eager, as it is written by hand: no DataLoader, batches by index_select."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from bench import logistic as logistic_workload
 from bench.mlp import Problem
+from bench.peers import _torch_images
 
 
 class MLP:
@@ -101,3 +103,6 @@ class Logistic:
 
 
 logistic = Logistic
+
+lenet = partial(_torch_images.training, "lenet", form="channels_first")
+resnet20 = partial(_torch_images.training, "resnet20", form="channels_first")

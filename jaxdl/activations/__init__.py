@@ -1,6 +1,7 @@
 """Activation functions: pure and validated; elementwise, softmax aside."""
 
 from .elementwise import identity as identity
+from .elementwise import scaled_tanh as scaled_tanh
 from .elementwise import sigmoid as sigmoid
 from .elementwise import softsign as softsign
 from .elementwise import step as step

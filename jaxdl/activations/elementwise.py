@@ -107,6 +107,32 @@ def tanh(x: jax.Array) -> jax.Array:
     return jnp.tanh(_checks.floating("tanh", "x", x))
 
 
+def scaled_tanh(x: jax.Array) -> jax.Array:
+    """Stretched tangent: ``1.7159 tanh(2 x / 3)``, which maps 1 to 1 and -1 to -1.
+
+    Its second derivative is largest in magnitude there, so that targets of +1 and -1 lie where the curve
+    bends most, not where it is flat.
+
+    Args:
+        x: floating array of any shape.
+
+    Returns:
+        Array of the shape and dtype of `x`, within (-1.7159, 1.7159).
+
+    Raises:
+        DtypeError: `x` is not floating.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> scaled_tanh(jnp.array([-1.0, 0.0, 1e4])).round(3).tolist()
+        [-1.0, 0.0, 1.7160000801086426]
+
+    Reference:
+        LeCun, Bottou, Bengio and Haffner (1998), appendix A.
+    """
+    return 1.7159 * jnp.tanh(_checks.floating("scaled_tanh", "x", x) * (2 / 3))
+
+
 def softsign(x: jax.Array) -> jax.Array:
     """Squash to (-1, 1), slowly: ``x / (1 + |x|)``; the derivative is ``1 / (1 + |x|)^2``.
 

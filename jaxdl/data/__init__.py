@@ -2,6 +2,9 @@
 
 Everything here is NumPy, but for `augment`, which works on the device. Files are taken for hostile: sizes are
 capped, digests are checked before anything is parsed, and nothing is unpickled or unpacked.
+The loaders are NumPy; `volumes` and `waveforms`, which draw examples of their own, are keyed and compiled.
+Files are taken for hostile: sizes are capped, digests are checked before anything is parsed, and nothing is
+unpickled or unpacked.
 
 >>> train, test = split(load_iris(), (0.8, 0.2), seed=1)
 >>> train
@@ -29,3 +32,6 @@ from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.one_hot import one_hot as one_hot
 from jaxdl.data.split import split as split
 from jaxdl.data.tables import load_csv as load_csv
+from jaxdl.data.volumes import volumes as volumes
+from jaxdl.data.waveforms import WAVEFORMS as WAVEFORMS
+from jaxdl.data.waveforms import waveforms as waveforms

@@ -2,6 +2,7 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .connected import ConnectedConv as ConnectedConv
 from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
@@ -15,4 +16,6 @@ from .pool import GlobalAvgPool as GlobalAvgPool
 from .pool import GlobalMaxPool as GlobalMaxPool
 from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
+from .radial_basis import RadialBasis as RadialBasis
 from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .subsample import Subsample as Subsample

@@ -11,6 +11,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "identity": activations.identity,
     "leaky_relu": activations.leaky_relu,
     "relu": activations.relu,
+    "scaled_tanh": activations.scaled_tanh,
     "sigmoid": activations.sigmoid,
     "softmax": activations.softmax,
     "softsign": activations.softsign,

@@ -18,6 +18,8 @@ from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception
 from .inception import InceptionWidths as InceptionWidths
+from .lenet import LeNet5 as LeNet5
+from .lenet import LeNet5Config as LeNet5Config
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
@@ -25,5 +27,9 @@ from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
 from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .signal_net import SignalNet as SignalNet
+from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG
 from .vgg import VGGConfig as VGGConfig
+from .volume_net import VolumeNet as VolumeNet
+from .volume_net import VolumeNetConfig as VolumeNetConfig

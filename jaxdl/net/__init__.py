@@ -18,3 +18,4 @@ from .from_flax_linen import from_linen as from_linen
 from .from_functions import from_pair as from_pair
 from .from_nnx import functional as functional
 from .mixed_precision import mixed_precision as mixed_precision
+from .starting import start_from as start_from

@@ -28,9 +28,12 @@ KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
+    "LeNet5": (models.LeNet5Config, models.LeNet5),
     "MLP": (models.MLPConfig, models.MLP),
     "ResNet": (models.ResNetConfig, models.ResNet),
+    "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
+    "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
 }
 
 

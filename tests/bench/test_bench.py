@@ -34,7 +34,7 @@ def _users_configuration() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SETTLE_S", 0.0)
-    monkeypatch.setattr(timing, "gemm_ceiling", lambda: 1e9)
+    monkeypatch.setattr(timing, "gemm_ceiling", lambda **_: 1e9)
 
 
 def _contender(result: list[float]) -> Callable[[], Contender]:
@@ -164,8 +164,8 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
         (
             ["nonsense", "mlp"],
             "unknown workload: nonsense; "
-            "known: bookkeeping, checkpoint, compilation, dense, logistic, mlp, sweep, sweep_strategies, "
-            "tree, validation_curve",
+            "known: bookkeeping, checkpoint, compilation, conv, dense, logistic, mlp, pool, sweep, "
+            "sweep_strategies, tree, validation_curve",
         ),
         (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),
         (["mlp", "--json", "no/such/folder/rows.json"], "there is no folder no/such/folder"),

@@ -9,7 +9,7 @@ from bench.harness import measure
 
 def test_members_agree_with_numpy_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SETTLE_S", 0.0)
-    monkeypatch.setattr(timing, "gemm_ceiling", lambda: 1e9)
+    monkeypatch.setattr(timing, "gemm_ceiling", lambda **_: 1e9)
     problem = sweep.Problem(mlp.make_problem(32, n=64), 2)
     case = sweep.make_case(problem, ("numpy",))
     assert (case.units, case.label) == (4 * sweep.EPOCHS, "2 x 784-16-16-10, batch 32")

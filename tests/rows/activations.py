@@ -41,6 +41,10 @@ OPS: tuple[Op, ...] = (
             ("identity", activations.identity, normal(4, 5), lambda x: x, (), lambda torch, x: x * 1),
             ("tanh", activations.tanh, normal(4, 5), np.tanh, (), lambda torch, x: torch.tanh(x)),
             (
+                "scaled_tanh", activations.scaled_tanh, normal(4, 5),
+                lambda x: 1.7159 * np.tanh(2 * x / 3), (), None,
+            ),
+            (
                 "softsign", activations.softsign, normal(4, 5), oracles.softsign, (),
                 lambda torch, x: torch.nn.functional.softsign(x),
             ),

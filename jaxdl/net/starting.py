@@ -1,0 +1,121 @@
+"""Transfer learning: the same network, started from weights that were trained elsewhere."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl import _checks, _trees
+from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.net.contract import Net, Tree, require
+
+
+def start_from(net: Net, params: Tree, state: Tree | None = None, *, new: str | Sequence[str] = ()) -> Net:
+    """Return the same network, whose `init` gives these weights, except for parts that are drawn anew.
+
+    It goes wherever a network goes: `train.fit`, `train.sweep` (each seed draws a new part of its own),
+    `make_train`. With ``frozen=optim.frozen(lambda path: not path.startswith("layers/11"))`` only the part
+    at layers/11 is trained; without, everything is. The weights are constants of the program that starts a
+    run, not of the one that trains.
+
+    Args:
+        net: the network to train; a new head may have other shapes than that of `params`.
+        params: trained parameters, such as ``train.load(path).params``.
+        state: running statistics that belong to them; None where the network has none to take.
+        new: paths of what is drawn by ``net.init`` as ever, each with all that lies below it, such as
+            ``"layers/11"``; what `params` and `state` hold there is left out.
+
+    Returns:
+        A `Net`.
+
+    Raises:
+        TypeError: `net` is no `Net`.
+        ValueError: a path of `new` that matches nothing in the network.
+        ShapeError: weights that are missing, too many or of another shape; it names the first.
+        DtypeError: weights of another kind of dtype.
+
+    Example:
+        >>> from jaxdl.net import functional
+        >>> from jaxdl.models import MLP, MLPConfig
+        >>> three, two = (
+        ...     functional(lambda rngs, n=n: MLP(MLPConfig(sizes=(4, 8, n)), rngs=rngs)) for n in (3, 2)
+        ... )
+        >>> params, state = three.init(jax.random.key(0))
+        >>> again, _ = start_from(two, params, new="layers/1").init(jax.random.key(1))
+        >>> bool((again["layers"][0]["kernel"] == params["layers"][0]["kernel"]).all())
+        True
+        >>> again["layers"][1]["kernel"].shape
+        (8, 2)
+    """
+    require("start_from", net)
+    paths = tuple(path.strip("/") for path in ([new] if isinstance(new, str) else new))
+    like = jax.eval_shape(net.init, jax.random.key(0))
+    _check_paths(paths, [name for tree in like for name in _trees.named_leaves(tree)])
+    weights = _kept("params", params, like[0], paths)
+    statistics = None if state is None else _kept("state", state, like[1], paths)
+
+    def init(key: jax.Array) -> tuple[Tree, Tree]:
+        drawn, initial = net.init(key)
+        return _filled(drawn, weights), initial if statistics is None else _filled(initial, statistics)
+
+    hold = net.hold
+
+    def held(wanted: frozenset[str]) -> Net:
+        return dataclasses.replace(hold(wanted), init=init)  # type: ignore[misc]
+
+    return dataclasses.replace(net, init=init, hold=hold and held)
+
+
+def _kept(which: str, tree: Any, like: Tree, paths: tuple[str, ...]) -> dict[str, Any]:
+    """Return the given leaves by name, None for those that are drawn; raise where they do not fit."""
+    found, wanted = _trees.named_leaves(tree), _trees.named_leaves(like)
+    for name in [*wanted, *found]:
+        if not _below(name, paths) and (name not in found or name not in wanted):
+            known = "missing" if name not in found else "not of this network"
+            raise _misfit(which, name, known, "the leaves of this network, by name")
+    return {
+        name: None if _below(name, paths) else _leaf(which, name, found[name], wanted[name])
+        for name in wanted
+    }
+
+
+def _leaf(which: str, name: str, value: Any, like: Any) -> jax.Array:
+    leaf = _checks.array("start_from", f"{which}['{name}']", value)
+    if leaf.shape != like.shape:
+        raise _misfit(which, name, f"of shape {leaf.shape}", like.shape)
+    if jnp.issubdtype(leaf.dtype, jnp.floating) != jnp.issubdtype(like.dtype, jnp.floating):
+        raise DtypeError(
+            explain("start_from", f"{which}['{name}']", got=f"of dtype {leaf.dtype}",
+                    expected=f"{like.dtype}", fix="use weights of the same network")
+        )  # fmt: skip
+    return leaf
+
+
+def _filled(drawn: Tree, kept: dict[str, Any]) -> Tree:
+    leaves, structure = jax.tree.flatten(drawn)
+    taken = [old if new is None else new.astype(old.dtype) for old, new in zip(leaves, kept.values())]
+    return jax.tree.unflatten(structure, taken)
+
+
+def _below(name: str, paths: tuple[str, ...]) -> bool:
+    return any(name == path or name.startswith(f"{path}/") for path in paths)
+
+
+def _check_paths(paths: tuple[str, ...], names: list[str]) -> None:
+    for path in paths:
+        if not any(_below(name, (path,)) for name in names):
+            modules = list(dict.fromkeys(name.rpartition("/")[0] or name for name in names))
+            raise ValueError(
+                explain("start_from", "new", got=f"'{path}', which matches nothing",
+                        expected="paths of this network", fix=f"choose from {', '.join(modules[-8:])}")
+            )  # fmt: skip
+
+
+def _misfit(which: str, name: str, got: str, expected: Any) -> ShapeError:
+    part = name.rpartition("/")[0] or name
+    return ShapeError(
+        explain("start_from", f"{which}['{name}']", got=got, expected=expected,
+                fix=f"use weights of the same network, or new='{part}' to draw this part anew")
+    )  # fmt: skip
