@@ -6,6 +6,7 @@ from . import data as data
 from . import descent as descent
 from . import errors as errors
 from . import features as features
+from . import filters as filters
 from . import gradcheck as gradcheck
 from . import graph as graph
 from . import impurity as impurity
@@ -18,9 +19,12 @@ from . import net as net
 from . import optim as optim
 from . import plot as plot
 from . import probe as probe
+from . import receptive_field as receptive_field
 from . import scaling as scaling
 from . import select as select
+from . import style as style
 from . import train as train
+from . import units as units
 from . import weights as weights
 
 __version__ = "0.1.0"

@@ -1,6 +1,7 @@
 """Scaling of inputs: fitted on training data, applied to NumPy arrays or inside the compiled step."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -67,6 +68,49 @@ def pixels(*, highest: float = 255.0) -> Scaling:
     """
     _checks.in_range("pixels", "highest", highest, 1e-30, np.inf, "(0, inf)")
     return Scaling(jnp.float32(0), jnp.float32(1 / highest))
+
+
+def imagenet(
+    *,
+    mean: Sequence[float] = (0.485, 0.456, 0.406),
+    std: Sequence[float] = (0.229, 0.224, 0.225),
+    highest: float = 255.0,
+) -> Scaling:
+    """Scale pixels as networks trained on ImageNet expect them: ``(x / highest - mean) / std``.
+
+    torchvision's published networks were trained on images whose shorter side was brought to 256 pixels
+    (232 for ``"IMAGENET1K_V2"``), of which they saw the middle 224 x 224; `jaxdl.weights.torchvision_scaling`
+    tells the two that want other numbers.
+
+    Args:
+        mean: mean of each channel, in units of the highest value: red, green, blue by default.
+        std: standard deviation of each channel, likewise.
+        highest: largest pixel value, positive: 255 for bytes, 1 for what is scaled to [0, 1] already.
+
+    Returns:
+        The `Scaling` of images (..., height, width, channels).
+
+    Raises:
+        ValueError: a mean that is not finite, a deviation or a highest value that is not positive and finite,
+            or as many means as there are not deviations.
+
+    Example:
+        >>> imagenet()(np.full((1, 1, 3), 255, np.uint8)).tolist()
+        [[[2.248..., 2.428..., 2.639...]]]
+
+    Reference:
+        Equals ``torchvision.transforms.Normalize`` after ``ToTensor``, but for the place of the channels.
+    """
+    if len(mean) != len(std) or not len(mean):
+        raise ValueError(explain("imagenet", "std", got=f"of {len(std)} channels",
+                                 expected=f"as many as 'mean' has, {len(mean)}, and one at least",
+                                 fix="pass one value a channel in both"))  # fmt: skip
+    _checks.in_range("imagenet", "highest", highest, 1e-30, np.inf, "(0, inf)")
+    for middle, width in zip(mean, std):
+        _checks.in_range("imagenet", "mean", middle, -1e30, 1e30, "(-inf, inf)")
+        _checks.in_range("imagenet", "std", width, 1e-30, np.inf, "(0, inf)")
+    factor = 1 / (highest * np.asarray(std, np.float64))
+    return Scaling(jnp.asarray(highest * np.asarray(mean), jnp.float32), jnp.asarray(factor, jnp.float32))
 
 
 def z_score(inputs: Any) -> Scaling:

@@ -1,17 +1,35 @@
 """Convolutions: `conv_general_dilated` takes the place of `jax.lax.conv_general_dilated` anywhere.
 
-``"xla"``  ``lax.conv_general_dilated`` as it is.
+Formulations side by side; those but the first are products, see `conv_forms.py`:
+
+``"xla"``          ``lax.conv_general_dilated`` as it is; cuDNN on NVIDIA GPUs.
+``"im2col"``       every window as a row (slices, concatenated), then one product.
+``"rows"``         the same along the last axis only, and one product a row of the window, summed.
+``"shifted"``      one product a place of the window, summed.
+``"tiles"``        several outputs of a row at once, by a banded matrix.
+``"winograd"``     F(2, 3) along the last axis: 2/3 of the multiplications.
+``"winograd_2d"``  F(2 x 2, 3 x 3): 4/9 of them.
+
+A formulation that does not fit (Winograd's take windows of 3 without stride) gives way to ``"im2col"``.
+Windows of one entry are products over channels, and one kernel a channel is a sum of multiples, whatever is
+asked for but ``"xla"``. The gradient of the kernel is one product for each product of the forward pass;
+that of the input is, where the window has no stride, a convolution with the flipped kernel, gathered and
+not scattered. Every mode of differentiation works, as often as one likes.
 """
 
 import contextlib
 import contextvars
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
-IMPLEMENTATIONS = ("xla",)
+from .conv_products import FORMS, Call, convolve
+
+IMPLEMENTATIONS = ("xla", *FORMS)
 _FIXED: contextvars.ContextVar[str | None] = contextvars.ContextVar("conv", default=None)
 
 
@@ -86,11 +104,31 @@ def conv_general_dilated(
         >>> conv_general_dilated(x, w, (1,), "VALID", dimension_numbers=numbers).ravel().tolist()
         [2.0, 2.0, 2.0]
     """
-    _check(implementation)
-    return lax.conv_general_dilated(
-        lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
-        feature_group_count, batch_group_count, precision, preferred_element_type, out_sharding=out_sharding,
+    chosen = _formulation(implementation)
+    result = partial(
+        lax.conv_general_dilated, window_strides=window_strides, padding=padding, lhs_dilation=lhs_dilation,
+        rhs_dilation=rhs_dilation, dimension_numbers=dimension_numbers,
+        feature_group_count=feature_group_count, batch_group_count=batch_group_count, precision=precision,
+        preferred_element_type=preferred_element_type,
     )  # fmt: skip
+    if chosen == "xla" or out_sharding is not None:
+        return result(lhs, rhs, out_sharding=out_sharding)
+    wanted = jax.eval_shape(result, lhs, rhs)
+    if 0 in (*wanted.shape, *lhs.shape, *rhs.shape):
+        return jnp.zeros(wanted.shape, wanted.dtype)
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    ones = (1,) * (lhs.ndim - 2)
+    gaps = tuple(rhs_dilation or ones)
+    x = lhs.transpose(numbers.lhs_spec[0], *numbers.lhs_spec[2:], numbers.lhs_spec[1])
+    w = rhs.transpose(*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])
+    dtype = _product_type(lhs.dtype, wanted.dtype)
+    pads = _pads(padding, x.shape[1:-1], w.shape[:-2], window_strides, gaps)
+    call = Call(tuple(window_strides), pads, tuple(lhs_dilation or ones), gaps, precision, chosen)
+    y = convolve(call, x.astype(dtype), w.astype(dtype), feature_group_count, batch_group_count)
+    places = [0] * y.ndim
+    for axis, place in enumerate((numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1])):
+        places[place] = axis
+    return y.transpose(places).astype(wanted.dtype)
 
 
 def conv_transpose(
@@ -103,6 +141,7 @@ def conv_transpose(
     transpose_kernel: bool = False,
     precision: Any = None,
     preferred_element_type: Any = None,
+    use_consistent_padding: bool = False,
     *,
     implementation: str | None = None,
 ) -> jax.Array:
@@ -118,6 +157,8 @@ def conv_transpose(
         transpose_kernel: flip the window and swap in and out: the gradient of a convolution.
         precision: as in lax.
         preferred_element_type: as in lax.
+        use_consistent_padding: read explicit padding as that of the convolution whose gradient this is, as
+            torch does; the default reads it as zeros around the dilated input.
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
 
     Returns:
@@ -132,10 +173,22 @@ def conv_transpose(
         >>> conv_transpose(x, w, (2,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")).ravel().tolist()
         [2.0, 1.0, 2.0, 1.0]
     """
-    _check(implementation)
-    return lax.conv_transpose(
-        lhs, rhs, strides, padding, rhs_dilation, dimension_numbers, transpose_kernel, precision,
-        preferred_element_type,
+    space = rhs.ndim - 2
+    if dimension_numbers is None:
+        axes = {1: "H", 2: "HW", 3: "HWD"}.get(space, "")
+        dimension_numbers = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    gaps = tuple(rhs_dilation or (1,) * space)
+    spans = [(rhs.shape[axis] - 1) * gap + 1 for axis, gap in zip(numbers.rhs_spec[2:], gaps)]
+    by_name = isinstance(padding, str)
+    each: Sequence[Any] = [padding] * space if by_name else padding
+    if by_name or use_consistent_padding:
+        each = [_transposed_pads(*one) for one in zip(spans, strides, each, strict=True)]
+    if transpose_kernel:
+        rhs = jnp.flip(rhs, numbers.rhs_spec[2:]).swapaxes(numbers.rhs_spec[0], numbers.rhs_spec[1])
+    return conv_general_dilated(
+        lhs, rhs, (1,) * space, each, strides, gaps, numbers, precision=precision,
+        preferred_element_type=preferred_element_type, implementation=implementation,
     )  # fmt: skip
 
 
@@ -145,3 +198,44 @@ def _check(implementation: str | None) -> None:
             f"convolution: argument 'implementation' is {implementation!r}; expected None or one of "
             f"{IMPLEMENTATIONS}. Fix: choose one of them"
         )
+
+
+def _formulation(implementation: str | None) -> str | None:
+    """Return the formulation that is asked for: here, by `using`, or by the platform; None leaves it open."""
+    _check(implementation)
+    asked = implementation or _FIXED.get()
+    return asked or (None if jax.default_backend() == "cpu" else "xla")
+
+
+def _product_type(given: Any, wanted: Any) -> Any:
+    """Return the dtype of the products: sums of several of them want more than 16 bits."""
+    dtype = jnp.promote_types(given, wanted)
+    return jnp.float32 if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4 else dtype
+
+
+def _pads(
+    padding: str | Sequence[tuple[int, int]],
+    space: tuple[int, ...],
+    taps: tuple[int, ...],
+    strides: Sequence[int],
+    gaps: tuple[int, ...],
+) -> tuple[tuple[int, int], ...]:
+    if isinstance(padding, str):
+        spans = [(count - 1) * gap + 1 for count, gap in zip(taps, gaps, strict=True)]
+        return tuple(lax.padtype_to_pads(space, spans, strides, padding))
+    return tuple((int(before), int(after)) for before, after in padding)
+
+
+def _transposed_pads(span: int, stride: int, padding: str | tuple[int, int]) -> tuple[int, int]:
+    """Return the zeros around the dilated input that undo this padding of the convolution."""
+    if padding == "VALID":
+        return span - 1, stride - 1 + max(span - stride, 0)
+    if padding == "SAME":
+        before = span - 1 if stride > span - 1 else -(-(span + stride - 2) // 2)
+        return before, span + stride - 2 - before
+    if isinstance(padding, str):
+        raise ValueError(
+            f"conv_transpose: argument 'padding' is {padding!r}; expected 'SAME', 'VALID' or pairs. "
+            "Fix: padding='SAME'"
+        )
+    return span - 1 - padding[0], span - 1 - padding[1]

@@ -13,8 +13,9 @@ lax and torch. A NaN anywhere in a window makes its maximum NaN, and which entry
 defined. All are differentiable forward, backward and again.
 
 The rule for ``implementation=None`` was measured by ``python -m bench pool``; the figures are in
-bench/NOTES.md. On CPU select-and-scatter costs 5 to 20 times what the other two cost, alone and in a scan: so
-``"reshape"`` where windows do not overlap, ``"slices"`` where they do. Elsewhere ``"xla"``.
+bench/NOTES.md. On CPU select-and-scatter costs 4 to 15 times what the other two cost, alone and in a scan. Of
+these ``"reshape"`` is up to 3 times as fast where windows do not overlap and have many entries or more than 8
+channels, ``"slices"`` elsewhere. On GPU and TPU ``"xla"`` stands.
 """
 
 import itertools
@@ -28,7 +29,8 @@ import jax.numpy as jnp
 from jax import lax
 
 IMPLEMENTATIONS = ("xla", "reshape", "slices")
-UNROLLED = 16  # entries of a block that are compared one by one; beyond, by reductions: less to compile
+UNROLLED = 4  # entries of a block that are compared one by one; more are reduced, which is faster from 9 on
+NARROW, LARGE = 8, 25  # up to so many channels and entries, blocks are slower than slices
 Padding = str | Sequence[tuple[int, int]]
 
 
@@ -85,7 +87,7 @@ def max_pool(
         Equals ``torch.nn.functional.max_pool1d``, 2d and 3d, in value and gradient.
     """
     x, windows = _plan("max_pool", x, window_shape, strides, padding, ceil_mode)
-    chosen = _choose("max_pool", windows, implementation)
+    chosen = _choose("max_pool", windows, x.shape[-1], implementation)
     if chosen == "xla":
         return _reduce_window(x, windows, -jnp.inf, lax.max)
     if chosen == "reshape":
@@ -132,7 +134,7 @@ def avg_pool(
         Equals ``torch.nn.functional.avg_pool1d``, 2d and 3d, in value and gradient.
     """
     x, windows = _plan("avg_pool", x, window_shape, strides, padding, ceil_mode)
-    chosen, wide = _choose("avg_pool", windows, implementation), x.astype(_wide(x.dtype))
+    chosen, wide = _choose("avg_pool", windows, x.shape[-1], implementation), x.astype(_wide(x.dtype))
     if chosen == "xla":
         total = _reduce_window(wide, windows, 0.0, lax.add)
     elif chosen == "reshape":
@@ -147,13 +149,15 @@ def avg_pool(
     return total.astype(x.dtype)
 
 
-def _choose(op: str, windows: tuple[_Window, ...], implementation: str | None) -> str:
+def _choose(op: str, windows: tuple[_Window, ...], channels: int, implementation: str | None) -> str:
     if implementation not in (None, *IMPLEMENTATIONS):
         expected = f"None or one of {IMPLEMENTATIONS}"
         raise ValueError(_words(op, "implementation", repr(implementation), expected, "choose one of them"))
     overlap = any(window.size > window.stride for window in windows)
-    if implementation is None:
-        implementation = "reshape" if jax.default_backend() == "cpu" else "xla"
+    if implementation is None and jax.default_backend() == "cpu":
+        many = channels > NARROW or math.prod(window.size for window in windows) > LARGE
+        implementation = "reshape" if many else "slices"
+    implementation = implementation or "xla"
     return "slices" if overlap and implementation == "reshape" else implementation
 
 

@@ -30,6 +30,7 @@ def public() -> Iterator[tuple[str, Any]]:
 NAMES = dict(public())
 # What a user calls: exported from a package, or defined in a public module beside the packages.
 PACKAGES = [value for value in vars(jaxdl).values() if inspect.ismodule(value) and hasattr(value, "__path__")]
+PACKAGES.append(jaxdl.data.augment)
 EXPORTED = {id(value) for package in PACKAGES for value in vars(package).values()}
 FLAT = {
     module.name

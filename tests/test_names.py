@@ -9,13 +9,10 @@ import pytest
 import jaxdl
 
 NAMES = {
-    "activations": "step identity sigmoid tanh scaled_tanh softsign relu leaky_relu prelu swish softmax "
-    "output_for",
+    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for scaled_tanh",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
-    "multi_label_cross_entropy maximum_a_posteriori huber smooth_l1 contrastive triplet l1_penalty "
-    "l2_penalty soft_threshold proximal_l1 reduce",
-    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty soft_threshold "
-    "proximal_l1 reduce auxiliary_cross_entropy",
+    "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
+    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -27,7 +24,7 @@ NAMES = {
     "models.softmax_regression": "fit",
     "models.decision_tree": "fit",
     "features": "polynomial circle ellipse",
-    "scaling": "z_score mean_normalisation min_max decimal pixels",
+    "scaling": "z_score mean_normalisation min_max decimal pixels imagenet",
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
@@ -35,34 +32,33 @@ NAMES = {
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
-    # Whole runs, data sets, modules and pictures are tested beside their code.
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics save load "
     "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
-    "weights": "save load metadata",
+    "weights": "save load metadata load_torch from_torchvision to_torchvision download_torchvision "
+    "torchvision_scaling",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "volumes waveforms",
-    "layers": "Linear PReLU Dropout BatchNorm Activation ConnectedConv Subsample RadialBasis",
-    "models": "LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
-    "MLP MLPConfig Perceptron LinearModel DecisionTree",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes",
+    "load_cifar volumes waveforms",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
     "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
-    "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree",
-    "layers": "Linear PReLU Dropout BatchNorm Activation",
-    "models": "AlexNet AlexNetConfig DecisionTree GoogLeNet GoogLeNetConfig Inception LinearModel MLP "
-    "MLPConfig Perceptron VGG VGGConfig",
+    "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
+    "RadialBasis",
+    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
+    "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
+    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig",
     "plot": "activations step_and_sigmoid cost_surfaces graph descent paths gradient_field boundary "
-    "learning_curve validation_curve kernels signals volumes confusion_matrix worst_mistakes roc "
-    "precision_recall tree activation_histograms gradients_by_depth history rate_range heat_map "
-    "parallel_curves",
+    "learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall tree "
+    "activation_histograms gradients_by_depth history rate_range heat_map parallel_curves kernels "
+    "signals volumes",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
+    "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "mixup cutmix compose maybe on_backgrounds",
 }
 WITHOUT_ROWS = (
     "train",

@@ -16,10 +16,11 @@ import opspec
 import pytest
 
 import jaxdl
-from jaxdl import kernels, losses, metrics
+from jaxdl import data, kernels, losses, metrics
 from jaxdl.kernels import dense
 
 # Tested beside their modules: they take whole networks, data sets and files.
+# Of `jaxdl.data` only `augment` has rows.
 ELSEWHERE = ("jaxdl.net", "jaxdl.train", "jaxdl.data", "jaxdl.plot", "jaxdl.errors", "jaxdl.weights")
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = pytest.mark.parametrize("op", opspec.OPS, ids=lambda op: op.name)
@@ -86,9 +87,12 @@ def weights_like(op: opspec.Op, inputs: tuple[Any, ...]) -> np.ndarray:
 
 def public() -> Iterator[str]:
     """Yield the public functions by the shortest path a user finds them at."""
-    for path, prefix in ((jaxdl.__path__, "jaxdl."), (kernels.__path__, "jaxdl.kernels.")):
+    homes = ((jaxdl.__path__, "jaxdl."), (kernels.__path__, "jaxdl.kernels."), (data.__path__, "jaxdl.data."))
+    for path, prefix in homes:
         for found in pkgutil.iter_modules(path, prefix):
             if found.name in ELSEWHERE or "._" in found.name:
+                continue
+            if prefix == "jaxdl.data." and found.name != "jaxdl.data.augment":
                 continue
             module = importlib.import_module(found.name)
             for name, value in vars(module).items():

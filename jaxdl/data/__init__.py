@@ -1,5 +1,7 @@
 """Data on the host: loaders, splits, and `Dataset`, which checks examples and targets once.
 
+Everything here is NumPy, but for `augment`, which works on the device. Files are taken for hostile: sizes are
+capped, digests are checked before anything is parsed, and nothing is unpickled or unpacked.
 The loaders are NumPy; `volumes` and `waveforms`, which draw examples of their own, are keyed and compiled.
 Files are taken for hostile: sizes are capped, digests are checked before anything is parsed, and nothing is
 unpickled or unpacked.
@@ -9,6 +11,7 @@ unpickled or unpacked.
 Dataset(120 examples, inputs float32 (4,), 3 classes)
 """
 
+from jaxdl.data import augment as augment
 from jaxdl.data._validate import check_finite as check_finite
 from jaxdl.data._validate import check_labels as check_labels
 from jaxdl.data.builtin import load_breast_cancer as load_breast_cancer
@@ -16,6 +19,7 @@ from jaxdl.data.builtin import load_diabetes as load_diabetes
 from jaxdl.data.builtin import load_digits as load_digits
 from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
+from jaxdl.data.cifar import load_cifar as load_cifar
 from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch

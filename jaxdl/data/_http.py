@@ -18,13 +18,13 @@ _CHUNK = 1 << 16
 _SLOWEST = 10_000  # bytes a second; a mirror that trickles more slowly is given up
 
 
-def download(url: str, target: Path, sha256: str, size: int, timeout: float) -> None:
-    """Download one address to a temporary file, check it, and move it to `target`."""
+def download(url: str, target: Path, sha256: str, size: int, timeout: float, slack: int = 0) -> None:
+    """Download one address to a temporary file, check it, and move it to `target`; see `fetch`."""
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            digest = _stream(url, file, target.name, size, timeout)
-        if digest != sha256:
+            digest = _stream(url, file, target.name, size, timeout, slack)
+        if not digest.startswith(sha256):
             raise FormatError(f"sent SHA-256 {digest} where {sha256} was expected")
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock others out of a shared cache
         os.replace(temporary, target)
@@ -32,22 +32,22 @@ def download(url: str, target: Path, sha256: str, size: int, timeout: float) -> 
         Path(temporary).unlink(missing_ok=True)
 
 
-def _stream(url: str, file: BinaryIO, name: str, size: int, timeout: float) -> str:
-    """Copy the body to `file`, never more than `size` bytes, and return its SHA-256."""
+def _stream(url: str, file: BinaryIO, name: str, size: int, timeout: float, slack: int) -> str:
+    """Copy the body to `file`, never more than `size + slack` bytes, and return its SHA-256."""
     deadline = time.monotonic() + timeout + size / _SLOWEST
     digest, received = hashlib.sha256(), 0
     with _open(url, timeout) as response, _progress(name, size) as advance:
         # read1 returns after each packet, so that a trickle meets the deadline.
         while chunk := response.read1(_CHUNK):
             received += len(chunk)
-            if received > size:
-                raise FormatError(f"sends more than the {size} bytes expected; cut off")
+            if received > size + slack:
+                raise FormatError(f"sends more than the {size + slack} bytes expected; cut off")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"too slow, {received} of {size} bytes came in time")
             file.write(chunk)
             digest.update(chunk)
             advance(len(chunk))
-    if received < size:
+    if received < size - slack:
         raise ConnectionError(f"ended after {received} of {size} bytes")
     return digest.hexdigest()
 

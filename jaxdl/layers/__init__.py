@@ -17,5 +17,5 @@ from .pool import GlobalMaxPool as GlobalMaxPool
 from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
 from .radial_basis import RadialBasis as RadialBasis
-from .subsample import Subsample as Subsample
 from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .subsample import Subsample as Subsample

@@ -19,7 +19,7 @@ class ScannedBlocks(nnx.Module):
     """Blocks of the same shape as one `lax.scan`: compiled once, their arrays with a leading axis of blocks.
 
     Args:
-        make: ``make(rngs) -> block``, a module from (batch, ...) to the same shape.
+        make: ``make(rngs=...) -> block``, a module from (batch, ...) to the same shape.
         keys: one a block (blocks,).
 
     Example:
@@ -31,8 +31,8 @@ class ScannedBlocks(nnx.Module):
     """
 
     def __init__(self, make: Make, keys: jax.Array) -> None:
-        graph, _ = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))
-        state = jax.vmap(lambda key: nnx.state(make(nnx.Rngs(key))))(keys)
+        graph, _ = nnx.split(nnx.eval_shape(lambda: make(rngs=nnx.Rngs(0))))
+        state = jax.vmap(lambda key: nnx.state(make(rngs=nnx.Rngs(key))))(keys)
         self.stacked = nnx.merge(graph, state)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -51,10 +51,10 @@ class ScannedBlocks(nnx.Module):
 def stage(first: Make, other: Make, count: int, *, scan: bool, rngs: nnx.Rngs) -> nnx.List[nnx.Module]:
     """Return `count` blocks: the first, and the others, which keep the shape; scanned where two or more."""
     keys = [rngs.params() for _ in range(count)]
-    blocks = [first(nnx.Rngs(keys[0]))]
+    blocks = [first(rngs=nnx.Rngs(keys[0]))]
     if scan and count > 2:
         return nnx.List([*blocks, ScannedBlocks(other, jnp.stack(keys[1:]))])
-    return nnx.List([*blocks, *(other(nnx.Rngs(key)) for key in keys[1:])])
+    return nnx.List([*blocks, *(other(rngs=nnx.Rngs(key)) for key in keys[1:])])
 
 
 def stack_blocks(tree: Tree) -> Tree:
@@ -101,8 +101,8 @@ def unstack_blocks(tree: Tree) -> Tree:
 
 
 def _each_stage(op: str, tree: Tree, convert: Callable[[Tree], Tree]) -> Tree:
-    stages = tree.get("layers") if isinstance(tree, dict) else None
-    found = list(stages.values()) if isinstance(stages, dict) else []
+    stages = tree.get("layers", {}) if isinstance(tree, dict) else {}
+    found = list(stages.values())
     if not found or not all(isinstance(blocks, dict) and 0 in blocks for blocks in found):
         got = sorted(map(str, tree)) if isinstance(tree, dict) else f"a {type(tree).__name__}"
         raise ShapeError(

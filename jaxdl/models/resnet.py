@@ -1,7 +1,6 @@
 """Residual networks for photographs: ResNet 18, 34, 50, 101 and 152."""
 
 import dataclasses
-import math
 from functools import partial
 from typing import Any, Self
 
@@ -11,9 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear, MaxPool
-from jaxdl.layers.norm import VARIANCES
+from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_images, check_options, norm_of, square
 from jaxdl.models._stages import stage
-from jaxdl.models.residual import BLOCKS, SHORTCUTS, STRIDES_ON, check_images, norm_of, square
 
 STEMS = ("imagenet", "small")
 
@@ -101,8 +99,8 @@ class ResNet(nnx.Module):
         (2, 5)
 
     Reference:
-        He et al. (2016), "Deep residual learning for image recognition". Equals ``torchvision.models.resnet50``
-        and its kin, given the same parameters.
+        He et al. (2016), "Deep residual learning for image recognition". Given the same parameters, equals
+        ``torchvision.models.resnet50`` and its kin.
     """
 
     def __init__(self, config: ResNetConfig, *, rngs: nnx.Rngs) -> None:
@@ -119,11 +117,10 @@ class ResNet(nnx.Module):
                         zero_init_residual=config.zero_init_residual)  # fmt: skip
         self.layers = nnx.List()
         for index, (depth, width) in enumerate(zip(config.depths, config.widths, strict=True)):
-            outputs = kind.expansion * width
-            first = _with(block, inputs, width, stride=1 if index == 0 else 2)
-            other = _with(block, outputs, width)
+            first = partial(block, inputs, width, stride=1 if index == 0 else 2)
+            inputs = kind.expansion * width
+            other = partial(block, inputs, width)
             self.layers.append(stage(first, other, depth, scan=config.scan_blocks, rngs=rngs))
-            inputs = outputs
         self.avgpool = GlobalAvgPool()
         self.fc = Linear(inputs, config.num_classes, rngs=rngs)
 
@@ -159,19 +156,3 @@ class ResNet(nnx.Module):
         for part in (*self.maxpool, *(block for blocks in self.layers for block in blocks)):
             x = part(x)
         return self.fc(self.avgpool(x))
-
-
-def check_options(op: str, config: Any) -> None:
-    """Check what the configs of all residual networks share."""
-    for name, choices in (
-        ("shortcut", SHORTCUTS), ("zero_init_residual", (True, False)), ("norm_variance", VARIANCES),
-        ("scan_blocks", (True, False)),
-    ):  # fmt: skip
-        _checks.one_of(op, name, getattr(config, name), choices)
-    for name, high, text in (("norm_momentum", 1, "[0, 1)"), ("norm_epsilon", math.inf, "[0, inf)")):
-        _checks.in_range(op, name, getattr(config, name), 0, high, text)
-        object.__setattr__(config, name, float(getattr(config, name)))
-
-
-def _with(block: Any, inputs: int, width: int, *, stride: int = 1) -> Any:
-    return lambda rngs: block(inputs, width, stride=stride, rngs=rngs)

@@ -10,9 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear
+from jaxdl.models._residual import BasicBlock, check_images, check_options, norm_of, square
 from jaxdl.models._stages import stage
-from jaxdl.models.residual import BasicBlock, check_images, norm_of, square
-from jaxdl.models.resnet import check_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,13 +96,12 @@ class CifarResNet(nnx.Module):
         block = partial(
             BasicBlock, shortcut=config.shortcut, norm=norm, zero_init_residual=config.zero_init_residual
         )
-        self.layers = nnx.List()
+        self.layers, blocks = nnx.List(), (config.depth - 2) // 6
         for index, width in enumerate(config.widths):
-            first = _with(block, inputs, width, stride=1 if index == 0 else 2)
-            other = _with(block, width, width)
-            count = (config.depth - 2) // 6
-            self.layers.append(stage(first, other, count, scan=config.scan_blocks, rngs=rngs))
+            first = partial(block, inputs, width, stride=1 if index == 0 else 2)
             inputs = width
+            other = partial(block, inputs, width)
+            self.layers.append(stage(first, other, blocks, scan=config.scan_blocks, rngs=rngs))
         self.avgpool = GlobalAvgPool()
         self.fc = Linear(inputs, config.num_classes, rngs=rngs)
 
@@ -139,7 +137,3 @@ class CifarResNet(nnx.Module):
         for block in (block for blocks in self.layers for block in blocks):
             x = block(x)
         return self.fc(self.avgpool(x))
-
-
-def _with(block: Any, inputs: int, width: int, *, stride: int = 1) -> Any:
-    return lambda rngs: block(inputs, width, stride=stride, rngs=rngs)

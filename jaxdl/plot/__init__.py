@@ -19,6 +19,9 @@ from .layers import activation_histograms as activation_histograms
 from .layers import gradients_by_depth as gradients_by_depth
 from .paths import gradient_field as gradient_field
 from .paths import paths as paths
+from .pictures import images as images
+from .pictures import saliency as saliency
+from .pictures import top_patches as top_patches
 from .rates import rate_range as rate_range
 from .regions import regions as regions
 from .selection import learning_curve as learning_curve

@@ -25,14 +25,15 @@ from jaxdl.weights._write import write
 
 WHAT = "model file of jaxdl"
 KINDS = {
+    "AlexNet": (models.AlexNetConfig, models.AlexNet),
+    "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
+    "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LeNet5": (models.LeNet5Config, models.LeNet5),
     "MLP": (models.MLPConfig, models.MLP),
+    "ResNet": (models.ResNetConfig, models.ResNet),
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
-    "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
-    "AlexNet": (models.AlexNetConfig, models.AlexNet),
-    "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
-    "MLP": (models.MLPConfig, models.MLP),
     "VGG": (models.VGGConfig, models.VGG),
+    "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
 }
 
 

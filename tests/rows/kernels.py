@@ -14,7 +14,7 @@ from rows.common import EXTREME, INTEGERS, ROWS, Bad, Call, Op, X, normal
 WHOLE = (((1,), (0,)), ((), ()))
 NHWC = ("NHWC", "HWIO", "NHWC")
 IMAGES, KERNEL = jnp.ones((2, 4, 4, 2)), jnp.ones((3, 3, 2, 3))
-LEVELS = (np.resize(EXTREME, (1, 3, 5, 2)), *(np.full((1, 3, 5, 2), level) for level in (1e4, -1e4, 0)))
+LEVELS = (np.resize(EXTREME, (1, 3, 5, 2)), *(np.full((1, 3, 5, 2), level) for level in (1e4, -1e4, 0.0)))
 NUMBERS = {"alpha": 0.3, "beta": 0.75, "k": 2.0}
 
 
@@ -119,8 +119,10 @@ OPS: tuple[Op, ...] = (
             lambda x, truth=truth, n=size: truth(x, (n, n), (2, 2), "SAME")[0], POOL_BAD,
             extremes=tuple((level,) for level in LEVELS), length=9,
         )
-        for kind, truth in ((pool.max_pool, oracles.max_pool), (pool.avg_pool, oracles.avg_pool))
-        for size in (2, 3)
+        for kind, truth, size in (
+            (pool.max_pool, oracles.max_pool, 2), (pool.max_pool, oracles.max_pool, 3),
+            (pool.avg_pool, oracles.avg_pool, 3),
+        )
     ),
     *(
         Op(

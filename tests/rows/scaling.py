@@ -18,6 +18,16 @@ CALLS: tuple[Call, ...] = (
         tuple(((), {"highest": v}, ValueError, "highest") for v in (0, -1, float("inf"))),
     ),
     (
+        "scaling.imagenet", scaling.imagenet,
+        (
+            ((), {"highest": 0.0}, ValueError, "highest"),
+            ((), {"mean": (0.5,)}, ValueError, "'std' is of 3 channels"),
+            ((), {"mean": (), "std": ()}, ValueError, "one at least"),
+            ((), {"std": (1.0, 0.0, 1.0)}, ValueError, "'std' is 0"),
+            ((), {"mean": (float("nan"), 0.0, 0.0)}, ValueError, "'mean' is nan"),
+        ),
+    ),
+    (
         "scaling.min_max", scaling.min_max,
         (
             *FIT_BAD,

@@ -1,8 +1,9 @@
 """Residual blocks: ``relu(f(x) + shortcut(x))``, added before the last activation."""
 
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from flax import nnx
 from jaxdl import _checks, initializers
 from jaxdl.errors import ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv
+from jaxdl.layers.norm import VARIANCES
 
 STRIDES_ON = ("3x3", "1x1")
 SHORTCUTS = ("projection", "pad")
@@ -199,3 +201,15 @@ def check_images(op: str, x: jax.Array, channels: int, smallest: int) -> jax.Arr
 def norm_of(momentum: float, epsilon: float, variance: str) -> Norm:
     """Return what makes the batch norms of a network."""
     return partial(BatchNorm, momentum=momentum, epsilon=epsilon, running_variance=variance)
+
+
+def check_options(op: str, config: Any) -> None:
+    """Check what the configs of all residual networks share."""
+    for name, choices in (
+        ("shortcut", SHORTCUTS), ("zero_init_residual", (True, False)), ("norm_variance", VARIANCES),
+        ("scan_blocks", (True, False)),
+    ):  # fmt: skip
+        _checks.one_of(op, name, getattr(config, name), choices)
+    for name, high, text in (("norm_momentum", 1, "[0, 1)"), ("norm_epsilon", math.inf, "[0, inf)")):
+        _checks.in_range(op, name, getattr(config, name), 0, high, text)
+        object.__setattr__(config, name, float(getattr(config, name)))

@@ -1,0 +1,141 @@
+"""What every augmentation asks of its arguments, and how it draws."""
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.errors import DtypeError, ShapeError, explain
+
+Augment = Callable[[jax.Array, Any], jax.Array]
+Range = tuple[float, float]
+MODES = ("zero", "reflect", "edge")
+
+
+def images(op: str, key: Any, x: Any, *, channels: int | None = None) -> tuple[jax.Array, jax.Array]:
+    """Return the key and the images as (batch, height, width, channels), both checked."""
+    key = _checks.key(op, key)
+    if key.ndim:
+        raise ShapeError(
+            explain(op, "key", got=f"an array of keys of shape {key.shape}", expected="one key",
+                    fix="jax.vmap over the keys, with x[None] for one image")
+        )  # fmt: skip
+    x = pictures(op, "x", x)
+    if channels is not None and x.shape[-1] != channels:
+        raise ShapeError(
+            explain(op, "x", got=f"images of {x.shape[-1]} channels (shape {x.shape})",
+                    expected=f"(batch, height, width, {channels})", fix="leave it out for such images")
+        )  # fmt: skip
+    return key, x
+
+
+def made(
+    op: str, function: Callable[[jax.Array, jax.Array], jax.Array], *, channels: int | None = None
+) -> Augment:
+    """Return an augmentation: checks at the door, and behind it a compiled function of four axes."""
+    compiled = jax.jit(function)
+
+    def augment(key: jax.Array, x: Any) -> jax.Array:
+        key, rank_four = images(op, key, x, channels=channels)
+        out = compiled(key, rank_four)
+        return out if jnp.ndim(x) == 4 else out[..., 0]
+
+    return augment
+
+
+def pictures(op: str, argument: str, value: Any) -> jax.Array:
+    """Return floating images as (batch, height, width, channels), one channel for rank 3, or raise."""
+    value = _checks.floating(op, argument, value)
+    if value.ndim not in (3, 4) or 0 in value.shape[1:]:
+        raise ShapeError(
+            explain(op, argument, got=f"of shape {value.shape}",
+                    expected="(batch, height, width, channels) or (batch, height, width)",
+                    fix=f"{argument}[None] for one image" if value.ndim == 2
+                    else f"{argument}.reshape(batch, height, width, channels)")
+        )  # fmt: skip
+    return value if value.ndim == 4 else value[..., None]
+
+
+def interval(
+    op: str, name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, above: bool = False
+) -> Range:
+    """Return a range as two finite floats in order, within [low, high], or (low, high] with `above`."""
+    pair = tuple(value) if isinstance(value, tuple | list | np.ndarray) else ()
+    if len(pair) != 2 or not all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in pair):
+        raise DtypeError(
+            explain(op, name, got=repr(value), expected="a pair of numbers (lowest, highest)",
+                    fix=f"{name}=({value}, {value})" if isinstance(value, numbers.Real)
+                    else f"{name}=(lowest, highest)")
+        )  # fmt: skip
+    first, last = (float(v) for v in pair)
+    if not (math.isfinite(first) and math.isfinite(last)) or first > last:
+        raise ValueError(
+            explain(op, name, got=f"({first:g}, {last:g})", expected="finite numbers, the lowest first",
+                    fix=f"{name}=(lowest, highest)")
+        )  # fmt: skip
+    if first < low or last > high or (above and first == low):
+        span = f"{'(' if above else '['}{low:g}, {high:g}]"
+        raise ValueError(
+            explain(op, name, got=f"({first:g}, {last:g})", expected=f"numbers within {span}",
+                    fix=f"choose {name} within {span}")
+        )  # fmt: skip
+    return first, last
+
+
+def whole(op: str, name: str, value: Any) -> tuple[int, int]:
+    """Return a range of whole numbers, both ends drawn."""
+    first, last = interval(op, name, value)
+    if first != round(first) or last != round(last):
+        raise ValueError(
+            explain(op, name, got=f"({first:g}, {last:g})", expected="whole pixels",
+                    fix="subpixel_shift moves by fractions of a pixel")
+        )  # fmt: skip
+    return int(first), int(last)
+
+
+def chance(op: str, value: Any) -> float:
+    """Return a probability in [0, 1]."""
+    _checks.in_range(op, "probability", value, 0, math.nextafter(1, 2), "[0, 1]")
+    return float(value)
+
+
+def number(op: str, name: str, value: Any, *, low: float = -math.inf, above: bool = False) -> float:
+    """Return one finite number of at least `low`, or above it."""
+    start = math.nextafter(low, math.inf) if above or low == -math.inf else low
+    text = (
+        "a finite number" if low == -math.inf else f"a finite number {'above' if above else 'from'} {low:g}"
+    )
+    _checks.in_range(op, name, value, start, math.inf, text)
+    return float(value)
+
+
+def uniform(key: jax.Array, span: Range, x: jax.Array) -> jax.Array:
+    """Draw one number for each image, in float32 at least: a bfloat16 has 8 bits."""
+    return jax.random.uniform(key, (len(x),), precise(x), *span)
+
+
+def precise(x: jax.Array) -> Any:
+    """Return the dtype that positions and factors are computed in."""
+    return jnp.promote_types(x.dtype, jnp.float32)
+
+
+def per_image(values: jax.Array, *, rank: int = 4) -> jax.Array:
+    """Reshape one number for each image so that it broadcasts against `rank` axes."""
+    return values.reshape(-1, *(1,) * (rank - 1))
+
+
+def rectangle(
+    images: jax.Array, rows: tuple[jax.Array, jax.Array], columns: tuple[jax.Array, jax.Array]
+) -> jax.Array:
+    """Return the mask (batch, height, width, 1) of a rectangle of each image."""
+    row, column = (
+        jnp.arange(images.shape[1])[None, :, None, None],
+        jnp.arange(images.shape[2])[None, None, :, None],
+    )
+    (top, bottom), (left, right) = ([per_image(end) for end in ends] for ends in (rows, columns))
+    return (row >= top) & (row < bottom) & (column >= left) & (column < right)

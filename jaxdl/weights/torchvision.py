@@ -1,0 +1,244 @@
+"""Weights of torchvision's networks as ours, and back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks
+from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
+from jaxdl.weights import _format
+from jaxdl.weights._torchvision_checks import COUNTER, differences, remedy, sizes_of
+from jaxdl.weights._torchvision_layers import NETWORKS, Entry, Sizes, state_dict
+from jaxdl.weights.torch_file import load_torch
+from jaxdl.weights.tree_file import named_arrays
+
+Tree = dict[str, Any]
+NAMES = tuple(NETWORKS)
+
+
+def from_torchvision(
+    name: str,
+    source: Mapping[str, Any] | str | Path,
+    *,
+    num_classes: int | None = None,
+    auxiliary: bool = False,
+    finite: bool = True,
+    dtype: Any = jnp.float32,
+) -> tuple[Tree, Tree]:
+    """Return the parameters and the state of a network from the weights of torchvision's.
+
+    Kernels of convolutions go from (out, in, height, width) to (height, width, in, out), those of dense
+    layers from (out, in) to (in, out), those of the first dense layer after a map also from the order
+    (channel, height, width) to (height, width, channel). Running means and variances go to the state.
+    Counters of batches, which older files lack, are left out: no network here reads them. The logits then
+    equal torchvision's, for images normalised with `jaxdl.scaling.imagenet`.
+
+    The networks are ``jaxdl.models.AlexNet.torchvision``, ``VGG.vgg16`` (``batch_norm=True`` for
+    ``vgg16_bn``), ``ResNet.resnet50``, ``GoogLeNet.torchvision`` and their kin. For a ResNet with
+    ``scan_blocks=True`` pass params and state through `jaxdl.models.stack_blocks`. The weights of GoogLeNet
+    that torchvision publishes want ``transform_input=True``.
+
+    Args:
+        name: ``"alexnet"``; ``"vgg11"``, 13, 16, 19, each also as ``"vgg11_bn"``; ``"resnet18"``, 34, 50,
+            101, 152; ``"googlenet"``.
+        source: torch's state dict, or any mapping of its names to arrays; or the path of a file, as
+            `download_torchvision` gives: ``.safetensors``, or of ``torch.save`` (see `load_torch`).
+        num_classes: outputs that the last layer must have; None takes what is there.
+        auxiliary: whether GoogLeNet has its auxiliary heads; False leaves out those of the source.
+        finite: False takes NaN and infinity as well, which are in the classifier of the published
+            ``"IMAGENET1K_FEATURES"`` of VGG-16.
+        dtype: floating dtype of the results.
+
+    Returns:
+        params and state as `Net.init` returns them.
+
+    Raises:
+        FormatError: names that are missing or unknown and shapes that differ, all at once, or a value that is
+            not finite, or a file that is damaged.
+        DtypeError: a source that is no mapping and no path, values that are no arrays of floats, or a dtype
+            that is not floating.
+        ValueError: another name, or auxiliary heads for another network.
+        OSError: the file cannot be read.
+
+    Example:
+        >>> import jax
+        >>> from jaxdl import models, net
+        >>> network = net.functional(lambda rngs: models.ResNet.resnet18(rngs=rngs))
+        >>> params, state = (
+        ...     jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), tree)
+        ...     for tree in jax.eval_shape(network.init, jax.random.key(0))
+        ... )
+        >>> source = to_torchvision("resnet18", params, state)
+        >>> params, state = from_torchvision("resnet18", source)
+        >>> source["conv1.weight"].shape, params["conv1"]["kernel"].shape
+        ((64, 3, 7, 7), (7, 7, 3, 64))
+    """
+    _check_name("from_torchvision", name, auxiliary)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise DtypeError(explain("from_torchvision", "dtype", got=np.dtype(dtype).name,
+                                 expected="a floating dtype", fix="dtype=jnp.float32"))  # fmt: skip
+    arrays = _read(source)
+    if not auxiliary and name == "googlenet":
+        arrays = {key: array for key, array in arrays.items() if not key.startswith(("aux1.", "aux2."))}
+    shapes = {key: tuple(array.shape) for key, array in arrays.items()}
+    if num_classes is not None:
+        num_classes = _checks.positive_integer("from_torchvision", "num_classes", num_classes)
+    entries = state_dict(name, sizes_of(name, shapes, num_classes=num_classes, auxiliary=auxiliary))
+    expected = {key: entry.shape for key, entry in entries.items()}
+    if found := differences(shapes, expected, optional=COUNTER):
+        raise FormatError(
+            explain("from_torchvision", "source", got=_told(source) + "; ".join(found),
+                    expected=f"the {len(expected)} arrays of torchvision's {name}",
+                    fix=remedy(name, shapes, expected))
+        )  # fmt: skip
+    trees: dict[str, Tree] = {"params": {}, "state": {}}
+    for key, entry in entries.items():
+        if entry.tree:
+            array = _ours(entry, _converted(key, arrays[key], dtype, finite))
+            _put(trees[entry.tree], (*entry.layer.place, entry.leaf), jnp.asarray(array, dtype))
+    return trees["params"], trees["state"]
+
+
+def to_torchvision(
+    name: str, params: Tree, state: Tree, *, num_batches_tracked: int = 0
+) -> dict[str, np.ndarray]:
+    """Return the weights of a network as those of torchvision's; `from_torchvision` undoes it bit for bit.
+
+    ``{name: torch.from_numpy(array) for name, array in to_torchvision(...).items()}`` is what
+    ``load_state_dict(..., strict=True)`` takes.
+
+    Args:
+        name: the network, as in `from_torchvision`.
+        params: its parameters. Those of a ResNet with ``scan_blocks=True`` go through
+            `jaxdl.models.unstack_blocks` first, and the state too.
+        state: its state.
+        num_batches_tracked: what torch's batch norms are to take as the number of batches they have seen; it
+            counts only where they were made with ``momentum=None``.
+
+    Returns:
+        Arrays by torch's names, in torch's order and layout, each a copy that may be written to; dtypes as in
+        the trees, and int64 for the counters.
+
+    Raises:
+        ShapeError: leaves that are missing or unknown and shapes that differ, all at once.
+        ValueError: another name, or a negative counter.
+        DtypeError: a leaf that is no array.
+
+    Example:
+        >>> try:
+        ...     to_torchvision("alexnet", {"features": {0: {"bias": np.zeros(64)}}}, {})
+        ... except ShapeError as error:
+        ...     print(str(error).split(", ")[0])
+        to_torchvision: argument 'params' is without 'params/features/0/kernel'
+    """
+    _check_name("to_torchvision", name, False)
+    _checks.positive_integer("to_torchvision", "num_batches_tracked", num_batches_tracked, least=0)
+    leaves = named_arrays("to_torchvision", {"params": params, "state": state})
+    shapes = {key: leaf.shape for key, leaf in leaves.items()}
+    entries = state_dict(name, _sizes_of_leaves(name, shapes))
+    _check_leaves(name, shapes, entries)
+    counter = np.int64(num_batches_tracked)
+    return {
+        key: _theirs(entry, leaves[entry.name]) if entry.tree else np.array(counter)
+        for key, entry in entries.items()
+    }
+
+
+def _check_name(op: str, name: Any, auxiliary: Any) -> None:
+    _checks.one_of(op, "name", name, NAMES)
+    _checks.one_of(op, "auxiliary", auxiliary, (True, False))
+    if auxiliary and name != "googlenet":
+        raise ValueError(explain(op, "auxiliary", got=f"True for '{name}'", expected="False, or 'googlenet'",
+                                 fix="leave auxiliary out"))  # fmt: skip
+
+
+def _read(source: Any) -> dict[str, np.ndarray]:
+    if isinstance(source, str | Path):
+        if Path(source).suffix == ".safetensors":
+            what = "safetensors file"
+            return _format.read(Path(source), what=what, verify=False, op="from_torchvision").arrays
+        return load_torch(source)
+    if not isinstance(source, Mapping):
+        raise DtypeError(explain("from_torchvision", "source", got=f"a {type(source).__name__}",
+                                 expected="a mapping of names to arrays, or a path",
+                                 fix="pass model.state_dict()"))  # fmt: skip
+    return {str(key): _host(key, value) for key, value in source.items()}
+
+
+def _told(source: Any) -> str:
+    return "" if isinstance(source, Mapping) else f"{source}: "
+
+
+def _host(key: Any, value: Any) -> np.ndarray:
+    for method in ("detach", "cpu"):  # torch's tensors, of which those with a gradient are no arrays
+        value = getattr(value, method)() if hasattr(value, method) else value
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"no array ({error})",
+                                 expected="an array", fix="value.float().numpy()")) from error  # fmt: skip
+    if found.dtype.kind not in "biufV":
+        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"a {type(value).__name__}",
+                                 expected="an array of numbers", fix="pass model.state_dict()"))  # fmt: skip
+    return found
+
+
+def _converted(key: str, array: np.ndarray, dtype: Any, finite: bool) -> np.ndarray:
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"of dtype {array.dtype}",
+                                 expected="a floating dtype", fix="pass the weights before quantisation")
+                         )  # fmt: skip
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if finite and not np.isfinite(found).all():
+        raise FormatError(explain("from_torchvision", f"source['{key}']",
+                                  got=f"not finite everywhere, as {found.dtype}", expected="finite numbers",
+                                  fix="finite=False takes them as they are"))  # fmt: skip
+    return found
+
+
+def _put(tree: Tree, place: tuple[str | int, ...], leaf: Any) -> None:
+    node: Any = tree
+    for part in place[:-1]:
+        node = node.setdefault(part, {})
+    node[place[-1]] = leaf
+
+
+def _ours(entry: Entry, array: np.ndarray) -> np.ndarray:
+    if entry.leaf != "kernel":
+        return array
+    if entry.layer.map:
+        channels = array.reshape(len(array), *entry.layer.map)
+        return channels.transpose(2, 3, 1, 0).reshape(-1, len(array))
+    return array.transpose(2, 3, 1, 0) if entry.layer.kind == "conv" else array.T
+
+
+def _theirs(entry: Entry, array: np.ndarray) -> np.ndarray:
+    if entry.leaf == "kernel" and entry.layer.map:
+        channels, height, width = entry.layer.map
+        positions = array.reshape(height, width, channels, -1)
+        array = positions.transpose(3, 2, 0, 1).reshape(array.shape[1], -1)
+    elif entry.leaf == "kernel":
+        array = array.transpose(3, 2, 0, 1) if entry.layer.kind == "conv" else array.T
+    return np.array(array, order="C")
+
+
+def _sizes_of_leaves(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
+    """Return the sizes that our trees seem to be of: their kernels have the axes of torch's from the end."""
+    auxiliary = name == "googlenet" and any(key.startswith("params/aux/") for key in shapes)
+    entries = state_dict(name, Sizes(auxiliary=auxiliary))
+    theirs = {key: shapes.get(entry.name, ())[::-1] for key, entry in entries.items()}
+    return sizes_of(name, theirs, num_classes=None, auxiliary=auxiliary)
+
+
+def _check_leaves(name: str, got: Mapping[str, tuple[int, ...]], entries: Mapping[str, Entry]) -> None:
+    expected = {entry.name: entry.ours for entry in entries.values() if entry.tree}
+    if found := differences(got, expected):
+        stacked = any("/stacked/" in key for key in got)
+        fix = "pass both through jaxdl.models.unstack_blocks" if stacked else f"is it of another than {name}?"
+        raise ShapeError(explain("to_torchvision", "params", got="; ".join(found),
+                                 expected=f"the leaves of our {name}, {len(expected)} in params and state",
+                                 fix=fix))  # fmt: skip
