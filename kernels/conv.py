@@ -1,6 +1,6 @@
 """Convolutions: `conv_general_dilated` takes the place of `jax.lax.conv_general_dilated` anywhere.
 
-Formulations side by side; those but the first are products, see `conv_forms.py`:
+Formulations side by side; those but the first are products, see `_conv_forms.py`:
 
 ``"xla"``          ``lax.conv_general_dilated`` as it is; cuDNN on NVIDIA GPUs.
 ``"im2col"``       every window as a row (slices, concatenated), then one product.
@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .conv_products import FORMS, Call, convolve
+from ._conv_products import FORMS, Call, convolve
 
 IMPLEMENTATIONS = ("xla", *FORMS)
 _FIXED: contextvars.ContextVar[str | None] = contextvars.ContextVar("conv", default=None)
