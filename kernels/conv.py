@@ -40,8 +40,8 @@ def using(implementation: str | None) -> Iterator[None]:
     Args:
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
 
-    Yields:
-        Nothing.
+    Returns:
+        A context manager, which yields nothing.
 
     Raises:
         ValueError: unknown implementation.
