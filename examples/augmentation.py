@@ -20,7 +20,7 @@ from jaxdl import losses, metrics, optim, train
 from jaxdl.data import augment, load_digits, load_mnist
 from jaxdl.models import MLP, MLPConfig
 
-EXAMPLES, TESTED, SEEDS, BATCH, EPOCHS = 200, 2000, 5, 50, 300
+EXAMPLES, TESTED, SEEDS, BATCH, EPOCHS = 200, 2000, 5, 50, 200
 KEY = jax.random.key(0)
 
 
