@@ -24,8 +24,8 @@ from jaxdl.style import StyleFeatures, StyleFeaturesConfig
 SIZE = (180, 120)  # width, height
 CONFIG = StyleFeaturesConfig(blocks=((16, 16), (32, 32), (64,)))
 RELUS = [f"blocks/{block}/layers/{layer}" for block, layer in ((0, 1), (0, 3), (1, 1), (1, 3), (2, 1))]
-CONTENT, STYLE = RELUS[3:4], RELUS
-ALPHA, BETA, GAMMA, RATE = 1.0, 1.5, 1e-5, 0.03
+CONTENT, STYLE = RELUS[1:2], RELUS
+ALPHA, BETA, GAMMA, RATE = 1.0, 2.5, 3e-5, 0.03
 MEAN, DEVIATION = 0.45, 0.25
 FALL, BOUND = 10.0, 0.6
 
@@ -70,7 +70,7 @@ def main() -> int:
     palace, flower = photographs()
     net = jaxdl.net.functional(lambda rngs: StyleFeatures(CONFIG, rngs=rngs))
     weights = net.init(jax.random.key(options.seed))
-    rule = optim.adam(optim.warmup_cosine(RATE, warmup=5, total=options.steps))
+    rule = optim.adam(optim.warmup_cosine(RATE, warmup=20, total=options.steps))
     large = content_between(net, weights, palace, flower)
     made = {
         start: style.transfer(
