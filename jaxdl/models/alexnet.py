@@ -8,7 +8,6 @@ from flax import nnx
 
 from jaxdl import _checks, initializers
 from jaxdl.errors import ShapeError, explain
-from jaxdl.initializers import Initializer
 from jaxdl.layers import (
     Activation,
     AdaptiveAvgPool,
@@ -224,7 +223,7 @@ class AlexNet(nnx.Module):
         return x
 
 
-def _initializers(config: AlexNetConfig, first_bias: float) -> dict[str, Initializer]:
+def _initializers(config: AlexNetConfig, first_bias: float) -> dict[str, Any]:
     if config.init == "he":
         return {"kernel_init": initializers.he(), "bias_init": initializers.zeros()}
     return {

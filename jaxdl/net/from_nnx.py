@@ -49,11 +49,10 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Net:
 def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) -> Net:
     module = _abstract(make)
     takes_rngs = "rngs" in inspect.signature(type(module).__call__).parameters
-    graphs, like = {}, {}
-    for mode in MODES:
-        # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
-        graphs[mode], *like[mode] = nnx.eval_shape(lambda mode=mode: _split(_view(make, mode, held)))
-    params_like, random_like, state_like = like["train"]
+    # flax's view draws from any nnx.Rngs that a module keeps, hence within the abstract trace.
+    parts = nnx.eval_shape(lambda: _parts(make, held))
+    graphs = {mode: graph for mode, (graph, *_) in parts.items()}
+    _, params_like, random_like, state_like = parts["train"]
 
     def init(key: jax.Array) -> tuple[Tree, Tree]:
         _, params, _, state = _split(make(nnx.Rngs(_checks.key("Net.init", key))))
@@ -111,10 +110,16 @@ def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:
     return module
 
 
-def _view(make: Callable[[nnx.Rngs], nnx.Module], mode: str, held: frozenset[str]) -> nnx.Module:
+def _parts(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) -> dict[str, Any]:
+    """Make the module once, and split it in each mode."""
+    module = make(nnx.Rngs(0))
+    return {mode: _split(_view(module, mode, held)) for mode in MODES}
+
+
+def _view(module: nnx.Module, mode: str, held: frozenset[str]) -> nnx.Module:
     still = mode != "train"
     modes = {"deterministic": still, "use_running_average": still, "measuring": mode == "measure"}
-    viewed = nnx.view(make(nnx.Rngs(0)), raise_if_not_found=False, **modes)
+    viewed = nnx.view(module, raise_if_not_found=False, **modes)
 
     def holds(path: Any, node: Any) -> bool:
         return "/".join(map(str, path)) in held

@@ -1,4 +1,4 @@
-"""Arrays in files: trees as safetensors under a SHA-256, written whole or not at all."""
+"""Arrays in files: trees as safetensors under a SHA-256; torch's files; the weights of torchvision."""
 
 from .torch_file import load_torch as load_torch
 from .torchvision import from_torchvision as from_torchvision
