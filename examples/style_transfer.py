@@ -1,6 +1,8 @@
 """Style transfer: a photograph of a palace in the style of a photograph of a flower, without a download.
 
-FIGURES
+Reached, in 300 steps of 0.02 s each: from the content image the style term falls 19 times, the content term
+rises to 0.54 of that between the two photographs; from noise the style term falls 14 times and the content
+term 2.4 times. 37 seconds of one core, 10 of them compiling.
 
 Run by `python examples/style_transfer.py [--steps 300] [--out out/style_transfer]`. Both photographs come
 with scikit-learn, taken at 120 x 180 pixels, and the features from a small network of random orthogonal
