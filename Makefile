@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test test-slow test-kill check format bench golden lock clean
 
 help:
-	@echo "make demo       train on real digits (installs into $(VENV) first)"
+	@echo "make demo       train LeNet-5 on real digits (installs into $(VENV) first)"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the tests that take minutes too, all of them optimized as users compile"
 	@echo "make test-kill  kill a training run 500 times and resume it (a quarter of an hour)"
@@ -40,7 +40,7 @@ lock:
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.txt
 
 demo: $(VENV)/.examples
-	$(BIN)/python examples/digits.py
+	$(BIN)/python examples/lenet.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal

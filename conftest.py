@@ -1,7 +1,8 @@
 """What holds for every test: no silent broadcast, small arrays on one device, and the compiler in a hurry.
 
 Most of the time of the suite is XLA compiling tiny programs, so most files compile with few optimizations,
-which saves a third of it. Tests and doctests below the folders of `OPTIMIZED` compile as users do.
+which saves a third of it. Tests and doctests of what is named in `OPTIMIZED`, folders and files, compile as
+users do.
 `JAX_DISABLE_MOST_OPTIMIZATIONS=0` in the environment, as in `make test-slow`, makes every test do so.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 import jax
 import pytest
 
-OPTIMIZED = {"bench", "kernels", "train"}
+OPTIMIZED = {"bench", "test_dense.py", "train"}
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

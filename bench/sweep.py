@@ -37,6 +37,7 @@ class Problem:
 
     first: mlp.Problem
     members: int
+    epochs: int = EPOCHS  # a round
 
     @property
     def steps(self) -> int:
@@ -66,7 +67,7 @@ class Ours:
         self._problem, self._choice = problem, (strategy, at_once)
         plan, carry = self._started(Spec(EPOCHS_RECORDED, problem.first.batch), self._arrays(slice(None)))
         slots = len(plan.ids)
-        hyper = {"learning_rate": np.full(slots, problem.first.learning_rate, np.float32)}
+        hyper = {"learning_rate": self._rates()[plan.ids]}
         self._active, hyper = plan.form.place((np.ones(slots, bool), hyper), 0)
         self._carry, self._rest = carry, (plan.arrays, hyper)
         self._runner, self._form = plan.runner(slots), plan.form
@@ -82,35 +83,45 @@ class Ours:
             jnp.asarray(first.inputs[index]), jnp.asarray(first.labels[index]), scaling=scaling.pixels()
         )
 
-    def _started(self, spec: Spec, arrays: Arrays) -> tuple[Plan, Carry]:
-        problem, count = self._problem, self._problem.members
+    def _rates(self) -> np.ndarray:
+        """The learning rate of each member."""
+        return np.full(self._problem.members, self._problem.first.learning_rate, np.float32)
+
+    def _parts(self, spec: Spec) -> Parts:
+        problem = self._problem
         squared = problem.first.loss == "squared"
         config = MLPConfig(
             sizes=problem.sizes, activation="sigmoid", output="sigmoid" if squared else "identity"
         )
         loss = _squared if squared else losses.softmax_cross_entropy
-        rates = {"learning_rate": np.full(count, problem.first.learning_rate, np.float32)}
-        members = Members(rates, np.arange(count, dtype=np.uint32), np.arange(count))
         network = net.functional(lambda rngs: MLP(config, rngs=rngs))
-        parts = Parts(network, loss, lambda hyper: optim.sgd(hyper["learning_rate"]), spec, None)
-        plan = Plan(
-            parts, arrays, members, shared=True, shard=train.shard.members() if _devices() > 1 else None
-        )
+        return Parts(network, loss, lambda hyper: optim.sgd(hyper["learning_rate"]), spec, None)
+
+    def _params(self, initial: Any, ids: Any) -> Any:
+        """The parameters of the members `ids`, in the form of those that the program starts with."""
+        weights = [self._problem.weights(i) for i in ids]
+        layers = {
+            i: {
+                name: jnp.asarray(np.stack([w[i][part] for w in weights]))
+                for part, name in enumerate(("kernel", "bias"))
+            }
+            for i in range(len(self._problem.sizes) - 1)
+        }
+        return {"layers": layers}
+
+    def _started(self, spec: Spec, arrays: Arrays) -> tuple[Plan, Carry]:
+        count, rates = self._problem.members, {"learning_rate": self._rates()}
+        members = Members(rates, np.arange(count, dtype=np.uint32), np.arange(count))
+        shard = train.shard.members() if _devices() > 1 else None
+        plan = Plan(self._parts(spec), arrays, members, shared=True, shard=shard)
         begin = time.perf_counter()
         plan.choose(*self._choice, None, print)
         self._chosen_s = time.perf_counter() - begin
         ids, (keys, orders) = plan.ids, members.keys()
         apart = plan.form.place((keys[ids], {"learning_rate": rates["learning_rate"][ids]}), 0)
         carry = plan.runner(len(ids)).start(apart[0], plan.form.place(orders[0], None), plan.arrays, apart[1])
-        weights = [problem.weights(i) for i in ids]
-        layers = {
-            i: {
-                name: jnp.asarray(np.stack([w[i][part] for w in weights]))
-                for part, name in enumerate(("kernel", "bias"))
-            }
-            for i in range(len(problem.sizes) - 1)
-        }
-        return plan, plan.form.place(carry._replace(params={"layers": layers}), plan.form.axes)
+        carry = carry._replace(params=self._params(carry.params, ids))
+        return plan, plan.form.place(carry, plan.form.axes)
 
     def losses(self, order: np.ndarray) -> np.ndarray:
         spec = Spec(1, self._problem.first.batch, shuffle="none", step_losses=True)
@@ -120,7 +131,7 @@ class Ours:
         return np.asarray(after.history["step_loss"][:CHECKED_MEMBERS, 0])
 
     def epochs(self) -> None:
-        self._done += EPOCHS
+        self._done += self._problem.epochs
         stop = self._form.place(np.int32(self._done), None)
         self._carry = self._runner.run(self._advance, self._carry, self._active, stop, *self._rest)
 
@@ -130,14 +141,14 @@ class OneAfterAnother:
 
     def __init__(self, make: Callable[[mlp.Problem], mlp.Peer], problem: Problem) -> None:
         self._runs = [make(problem.member(i)) for i in range(min(CHECKED_MEMBERS, problem.members))]
-        self._members, self.compile_s = problem.members, self._runs[0].compile_s
+        self._problem, self.compile_s = problem, self._runs[0].compile_s
 
     def losses(self, order: np.ndarray) -> np.ndarray:
         return np.stack([run.losses(order) for run in self._runs])
 
     def epochs(self) -> None:
-        for member in range(self._members):
-            for _ in range(EPOCHS):
+        for member in range(self._problem.members):
+            for _ in range(self._problem.epochs):
                 self._runs[member % len(self._runs)].epoch()
 
 
@@ -185,7 +196,7 @@ def make_case(problem: Problem, peers: tuple[str, ...]) -> Case:
         label=f"{problem.members} x {sizes}, batch {problem.first.batch}{where}",
         ours=partial(contender, partial(Ours, problem), problem),
         peers={name: partial(contender, partial(_peer, name, problem), problem) for name in peers},
-        units=problem.members * problem.steps * EPOCHS,
+        units=problem.members * problem.steps * problem.epochs,
         flop=mlp.flop(problem.first.batch, problem.sizes),
         unit="member-step",
     )

@@ -3,7 +3,7 @@
 Reached 97.3 % on 599 held-out digits (seed 0; 96.7 to 98.0 % over seeds 0 to 4) in 8 seconds on 2 cores; one
 second compiles, 0.06 train 40 epochs, at 1.2 to 1.6 times the examples a second of NumPy.
 
-Run by `make demo`, or `python examples/digits.py [--epochs 40] [--seed 0] [--out out/digits]`.
+Run by `python examples/digits.py [--epochs 40] [--seed 0] [--out out/digits]`.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 FIGURES
 
-Run by `python examples/signals_and_volumes.py [--seed 0] [--out out/signals_and_volumes]`. The signals and the
-angles of held-out examples are drawn with other keys, and the held-out solids are made of other digits; it
-exits with 1 where either network is below 95 %.
+Run by `python examples/signals_and_volumes.py [--seed 0] [--out out/signals_and_volumes]`. The held-out
+signals and angles are drawn with other keys, and the held-out solids are made of other digits; it exits with
+1 where either network is below 95 %.
 """
 
 import argparse

@@ -26,7 +26,7 @@ from jaxdl.models import LeNet5
 HEAD = "layers/11"
 NET = jaxdl.net.functional(lambda rngs: LeNet5.modern(num_classes=5, rngs=rngs))
 BODY = optim.frozen(lambda path: not path.startswith(HEAD))
-RATES = (0.001, 0.003, 0.01)
+RATES = (0.001, 0.003, 0.01, 0.03)
 EPOCHS, BATCH, SHOTS, VALID = 60, 25, 10, 300
 METRICS = {"accuracy": metrics.accuracy}
 Sets = tuple[Dataset, Dataset]

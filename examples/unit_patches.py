@@ -1,11 +1,11 @@
 """What the units of a trained LeNet-5 see: the nine patches that excite each most, and saliency maps.
 
-HEADER
+FIGURES
 
-Run by `python examples/unit_patches.py [--epochs 3] [--out out/unit_patches]`, with JAXDL_DATA=<folder> where MNIST
-is there; the digits that scikit-learn ships are taken otherwise. The receptive fields are measured in the
-network itself and must be those of the textbook formula; every activation found is computed again from its
-patch alone, everything else of the image replaced by noise, and must come out the same.
+Run by `python examples/unit_patches.py [--epochs 3] [--out out/unit_patches]`, with JAXDL_DATA=<folder> where
+MNIST is there; the digits that scikit-learn ships are taken otherwise. The receptive fields are measured in
+the network itself and must be those of the textbook formula; every activation found is computed again from
+its patch alone, everything else of the image replaced by noise, and must come out the same.
 """
 
 import argparse
@@ -115,7 +115,8 @@ def main() -> int:
     if share <= near.mean():
         wrong.append("saliency is no nearer to the ink than chance")
     print(f"\npictures: {options.out}/first_layer.png, second_layer.png, saliency.png")
-    print("\n".join(wrong))
+    for what in wrong:
+        print(what)
     return bool(wrong)
 
 

@@ -239,8 +239,7 @@ def convolution(
     grid = np.full([(n - 1) * d + 1 for n, d in zip(space, spread)], -1)
     grid[tuple(slice(None, None, d) for d in spread)] = np.arange(np.prod(space)).reshape(space)
     whole = [(k - 1) * d + 1 for k, d in zip(window, reach)]
-    # As in lax, a padding by name is of the input before it is dilated.
-    pairs = padding_pairs(space, whole, strides, padding)
+    pairs = padding_pairs(grid.shape, whole, strides, padding)
     grid = np.pad(grid, [(max(a, 0), max(b, 0)) for a, b in pairs], constant_values=-1)
     grid = grid[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, grid.shape))]
     out = [max((n - k) // s + 1, 0) for n, k, s in zip(grid.shape, whole, strides)]

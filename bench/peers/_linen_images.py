@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from bench import vgg16 as vgg_workload
 from bench.images import Problem, fill
 from bench.peers._jax import batch_loss, batch_of
 from bench.timing import compiled
@@ -143,3 +144,23 @@ def training(name: str, problem: Problem, scan: bool) -> Training:
     if name == "lenet":
         return Training(problem, LeNet, optax.adam(problem.learning_rate), scan)
     return Training(problem, ResNet20, optax.sgd(problem.learning_rate, momentum=0.9), scan)
+
+
+class Forward:
+    """VGG-16 behind one jax.jit call."""
+
+    def __init__(self, problem: vgg_workload.Problem) -> None:
+        dtype = jnp.dtype(problem.dtype)
+        network = VGG(problem.stages, problem.hidden, problem.classes, dtype)
+        x = jnp.asarray(problem.inputs, dtype)
+        shapes = jax.eval_shape(network.init, jax.random.key(0), x)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes["params"])
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), fill(zeros, problem.kernels))
+        self._arguments = ({"params": params}, x)
+        self._run, self.compile_s = compiled(jax.jit(network.apply), *self._arguments)
+
+    def logits(self) -> np.ndarray:
+        return np.asarray(self._run(*self._arguments)).astype(np.float32)
+
+    def run(self) -> None:
+        jax.block_until_ready(self._run(*self._arguments))

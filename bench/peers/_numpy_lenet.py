@@ -66,14 +66,14 @@ class Pool:
 
     def forward(self) -> None:
         one, two, three, four = self._from
-        np.maximum(one, two, self._top)
-        np.maximum(three, four, self._bottom)
+        np.maximum(one, two, out=self._top)
+        np.maximum(three, four, out=self._bottom)
         left, right, upper = self._masks
         np.greater_equal(one, two, left)
         np.greater_equal(three, four, right)
         np.greater_equal(self._top, self._bottom, upper)
-        np.maximum(self._top, self._bottom, self._rest)
-        np.maximum(self._rest, ZERO, self._out)
+        np.maximum(self._top, self._bottom, out=self._rest)
+        np.maximum(self._rest, ZERO, out=self._out)
 
     def backward(self, slope: np.ndarray) -> None:
         left, right, upper = self._masks
@@ -131,7 +131,7 @@ class LeNet:
         for weight, bias in zip(self._weights[2:], self._biases[2:]):
             z = activations[-1] @ weight.T
             z += bias
-            activations.append(np.maximum(z, ZERO, z) if len(weight) > 10 else z)
+            activations.append(np.maximum(z, ZERO, out=z) if len(weight) > 10 else z)
         loss, slope = _cross_entropy(activations.pop(), self._onehot[index])
         for place in (4, 3, 2):
             slope = self._dense_backward(place, slope, activations.pop())

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bench import vgg16 as vgg_workload
 from bench.images import Problem
 from bench.timing import first_call
 
@@ -175,3 +176,27 @@ def _adam(parameters: Any, lr: float) -> torch.optim.Optimizer:
 
 def _momentum(parameters: Any, lr: float) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=lr, momentum=0.9, fused=True)
+
+
+class VGG:
+    """The forward pass of VGG-16 in inference mode."""
+
+    compile_s = None
+
+    def __init__(self, problem: vgg_workload.Problem, form: str) -> None:
+        module = vgg(problem.stages, problem.hidden, problem.last_side, problem.classes)
+        fill(module, problem.kernels)
+        layout = torch.channels_last if form == "channels_last" else torch.contiguous_format
+        dtype = getattr(torch, problem.dtype)
+        self._module = module.to(DEVICE, dtype, memory_format=layout).eval()
+        x = torch.from_numpy(problem.inputs).permute(0, 3, 1, 2)
+        self._x = x.to(DEVICE, dtype).contiguous(memory_format=layout)
+
+    @torch.inference_mode()
+    def logits(self) -> np.ndarray:
+        return self._module(self._x).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        self._module(self._x)
+        synchronize()

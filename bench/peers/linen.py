@@ -74,3 +74,4 @@ class MLP:
 mlp = MLP
 lenet = partial(_linen_images.training, "lenet", scan=False)
 resnet20 = partial(_linen_images.training, "resnet20", scan=False)
+vgg16 = _linen_images.Forward

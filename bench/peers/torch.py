@@ -106,3 +106,4 @@ logistic = Logistic
 
 lenet = partial(_torch_images.training, "lenet", form="channels_first")
 resnet20 = partial(_torch_images.training, "resnet20", form="channels_first")
+vgg16 = partial(_torch_images.VGG, form="channels_first")

@@ -1,5 +1,6 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
+from .augment import augmentations as augmentations
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
 from .classification import precision_recall as precision_recall

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jaxdl.units import TopPatches
 
 GAP = 0.1  # between the patches of a unit, in widths of one
+FRAME = (0.87, 0.72, 0.45)
 OUTSIDE = (0.45, 0.58, 0.78)  # what lies over the edge of the image
 
 
@@ -25,6 +26,7 @@ def images(
     columns: int | None = None,
     size: float = 3.0,
     signed: tuple[str, ...] = (),
+    values: bool = False,
     path: str | Path | None = None,
 ) -> "Figure":
     """Draw images side by side, each under its name.
@@ -35,6 +37,7 @@ def images(
         columns: images in a row; None: all of them.
         size: width of an image, in inches.
         signed: names of grey images whose 0 is drawn white, less in blue and more in red.
+        values: write the value of every pixel into it, for small grey images.
         path: where to write a PNG, or None.
 
     Returns:
@@ -61,7 +64,11 @@ def images(
         axes.axis("off")
     for axes, (name, picture) in zip(figure.axes, arrays.items()):
         _show(axes, picture, signed=name in signed)
+        axes.axis("on")
+        axes.set(xticks=(), yticks=())
         axes.set_title(name, fontsize=10)
+        if values and picture.ndim == 2:
+            _write(axes, picture)
     _figure.save(figure, path)
     return figure
 
@@ -102,7 +109,7 @@ def top_patches(
     colours = patches[0][0].ndim == 3
     low, high = _range(patches, colours)
     columns = min(columns, len(patches))
-    figure = _figure.figure(columns, rows=-(-len(patches) // columns), panel_size=(size, size + 0.25))
+    figure = _figure.figure(columns, rows=-(-len(patches) // columns), panel_size=(size + 0.1, size + 0.3))
     for axes in figure.axes:
         axes.axis("off")
     whole = (found.boxes[..., 1] - found.boxes[..., 0]).reshape(-1, 2).max(axis=0)
@@ -172,6 +179,13 @@ def _show(axes: "Axes", picture: np.ndarray, *, signed: bool = False) -> None:
         axes.imshow(picture, cmap="gray", interpolation="nearest")
 
 
+def _write(axes: "Axes", picture: np.ndarray) -> None:
+    """Write each value over its pixel, on a ground that is light whatever the colour below."""
+    ground = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "edgecolor": "none"}
+    for (row, column), value in np.ndenumerate(picture):
+        axes.text(column, row, f"{value:g}", ha="center", va="center", fontsize=8, bbox=ground)
+
+
 def _coloured(patch: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return colours (height, width, 3) in [0, 1]."""
     if patch.ndim == 3:
@@ -191,12 +205,12 @@ def _tile(patch: np.ndarray, box: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mosaic(tiles: list[np.ndarray]) -> np.ndarray:
-    """Return square tiles in a square grid on white."""
+    """Return tiles in a square grid, framed: white would run into bright patches."""
     side, (height, width) = int(np.ceil(np.sqrt(len(tiles)))), tiles[0].shape[:2]
     gap = max(1, round(GAP * width))
-    mosaic = np.ones((side * (height + gap) - gap, side * (width + gap) - gap, 3))
+    mosaic = np.broadcast_to(FRAME, (side * (height + gap) + gap, side * (width + gap) + gap, 3)).copy()
     for rank, tile in enumerate(tiles):
-        top, left = (height + gap) * (rank // side), (width + gap) * (rank % side)
+        top, left = gap + (height + gap) * (rank // side), gap + (width + gap) * (rank % side)
         mosaic[top : top + height, left : left + width] = tile
     return mosaic
 

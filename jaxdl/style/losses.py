@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
+from jaxdl.style._distance import gram_distance
 
 GRAMS = ("none", "positions", "size")
 CONTENTS = ("half", "quarter_mean", "mean")
@@ -119,12 +120,6 @@ def style_loss(features: jax.Array, style: jax.Array, *, normaliser: str = "gaty
         )  # fmt: skip
     _checks.one_of("style_loss", "normaliser", normaliser, STYLES)
     return gram_distance(gram(features), gram(style), normaliser)
-
-
-def gram_distance(of_picture: jax.Array, of_style: jax.Array, normaliser: str) -> jax.Array:
-    """Return `style_loss` from Gram matrices (batch, channels, channels), both divided by positions."""
-    scale = (0.25 if normaliser == "gatys" else 1.0) / of_picture.shape[-1] ** 2
-    return jnp.sum(jnp.square(of_picture - of_style), axis=(1, 2)) * jnp.asarray(scale, of_picture.dtype)
 
 
 def total_variation(images: jax.Array, *, kind: str = "absolute") -> jax.Array:

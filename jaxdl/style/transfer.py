@@ -17,13 +17,13 @@ from jaxdl.errors import DivergenceError, Interrupted
 from jaxdl.net import Net
 from jaxdl.receptive_field import layer_output
 from jaxdl.style import _arguments
+from jaxdl.style._distance import gram_distance
 from jaxdl.style.losses import (
     CONTENTS,
     STYLES,
     VARIATIONS,
     content_loss,
     gram,
-    gram_distance,
     total_variation,
 )
 from jaxdl.train.interrupt import StopSignal

@@ -164,7 +164,7 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
         (
             ["nonsense", "mlp"],
             "unknown workload: nonsense; "
-            "known: bookkeeping, checkpoint, compilation, conv, dense, logistic, mlp, pool, sweep, "
+            "known: augment, bookkeeping, checkpoint, compilation, conv, dense, logistic, mlp, pool, sweep, "
             "sweep_strategies, tree, validation_curve",
         ),
         (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),

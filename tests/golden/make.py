@@ -181,7 +181,7 @@ def main() -> None:
     import keras
     import opspec
     import torch
-    from golden import image_models
+    from golden import image_models, lenet
 
     families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
@@ -196,6 +196,7 @@ def main() -> None:
         np.savez_compressed(FOLDER / f"{name}.npz", **image_models.arrays(torch, name))
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
+    np.savez_compressed(FOLDER / "lenet.npz", **lenet.torch_lenet(torch))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ CASES = {
     "2d kernel dilation": Case((1, 8, 9, 2), (3, 3, 2, 2), (1, 1), "SAME", None, (2, 3)),
     "2d kernel dilation, stride 2": Case((1, 9, 9, 2), (2, 3, 2, 2), (2, 2), "VALID", None, (3, 2)),
     "2d input dilation": Case((1, 4, 5, 2), (3, 3, 2, 2), (1, 1), ((2, 1), (1, 2)), (2, 3)),
-    "2d both dilations, stride 2": Case((1, 5, 4, 1), (2, 2, 1, 2), (2, 2), "SAME", (2, 2), (2, 1)),
+    "2d both dilations, stride 2": Case((1, 5, 4, 1), (2, 2, 1, 2), (2, 2), ((1, 2), (0, 1)), (2, 2), (2, 1)),
     "2d negative padding": Case((1, 7, 8, 2), (3, 3, 2, 2), (1, 2), ((-1, 1), (1, -2))),
     "2d all padding negative": Case((1, 8, 8, 1), (3, 3, 1, 2), (1, 1), ((-1, -1), (-2, 0))),
     "2d groups": Case((2, 5, 6, 4), (3, 3, 2, 6), (1, 1), "SAME", groups=2),
@@ -77,8 +77,16 @@ CASES = {
     "3d strides": Case((1, 5, 4, 5, 1), (2, 3, 2, 1, 2), (2, 1, 2), ((0, 1), (1, 1), (0, 0))),
     "3d groups and dilation": Case((1, 5, 4, 4, 2), (2, 2, 2, 1, 2), (1, 1, 2), "VALID", None, (2, 1, 2), 2),
 }  # fmt: skip
-TWO = ("2d 3x3 same", "2d groups, stride 2")
-EVERY = pytest.mark.parametrize("name", CASES)
+QUICK = ("2d 5x5 same", "2d 3x3 same", "2d groups, stride 2", "2d empty batch", "1d", "3d strides")
+
+
+def chosen(names: Any, quick: Any = QUICK) -> pytest.MarkDecorator:
+    """Compile a few of the cases in every run, and the others in the slow one."""
+    marks = {True: (), False: (pytest.mark.slow,)}
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=marks[name in quick]) for name in names])
+
+
+THREE = chosen(("1d", "2d 3x3 same", "2d groups, stride 2"), ("1d",))
 
 
 @functools.cache
@@ -116,14 +124,14 @@ def agree(got: Any, wanted: Any, tolerance: float) -> None:
 
 
 @EACH
-@EVERY
+@chosen(CASES)
 def test_value_and_gradients_equal_loops(name: str, implementation: str | None) -> None:
     y, _, dx, dw = truth(name)
     for got, wanted in zip(computed(name)[implementation], (y, dx, dw), strict=True):
         agree(got, wanted, 3e-6)
 
 
-@EVERY
+@pytest.mark.parametrize("name", CASES)
 def test_loops_equal_torch(name: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed, so the loops stand alone")
     case = CASES[name]
@@ -132,7 +140,7 @@ def test_loops_equal_torch(name: str) -> None:
     reach = case.kernel_dilation or (1,) * axes
     grid = [(n - 1) * d + 1 for n, d in zip(case.x[1:-1], spread)]
     window = [(k - 1) * d + 1 for k, d in zip(case.w, reach)]
-    pairs = oracles.padding_pairs(case.x[1:-1], window, case.strides, case.padding)
+    pairs = oracles.padding_pairs(grid, window, case.strides, case.padding)
     wide = torch.zeros((case.x[0], case.x[-1], *grid), dtype=x.dtype)
     wide[(..., *(slice(None, None, d) for d in spread))] = x.moveaxis(-1, 1)
     wide = torch.nn.functional.pad(wide, [p for pair in reversed(pairs) for p in pair])
@@ -146,7 +154,7 @@ def test_loops_equal_torch(name: str) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("name", TWO)
+@THREE
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 2e-2), ("float64", 1e-13)])
 def test_other_precisions(name: str, dtype: str, tolerance: float, implementation: str | None) -> None:
     y, _, dx, dw = truth(name)
@@ -192,7 +200,7 @@ def measured(name: str) -> dict[str | None, dict[str, Any]]:
 
 
 @EACH
-@pytest.mark.parametrize("name", TWO)
+@THREE
 def test_every_mode_of_differentiation_and_vmap(name: str, implementation: str | None) -> None:
     ours, theirs = measured(name)[implementation], measured(name)["lax"]
     for kind, wanted in theirs.items():
@@ -225,9 +233,10 @@ def test_odd_dimension_numbers(numbers: Any) -> None:
 
     @jax.jit
     def both(x: jax.Array, w: jax.Array) -> Any:
-        runs = [functools.partial(conv_general_dilated, implementation=how) for how in FORMULATIONS]
+        # The formulations see one layout: what moves the axes is the same for all.
+        ours = functools.partial(conv_general_dilated, implementation=IMPLEMENTATIONS[-1])
         results = []
-        for run in (lax.conv_general_dilated, *runs):
+        for run in (lax.conv_general_dilated, conv_general_dilated, ours):
             y, pull = jax.vjp(lambda x, w, run=run: run(x, w, (2, 1), "SAME", None, None, numbers), x, w)
             results.append((y, *pull(y)))
         return results
@@ -238,36 +247,47 @@ def test_odd_dimension_numbers(numbers: Any) -> None:
             agree(got, wanted, 3e-6)
 
 
-@EACH
-def test_element_type_precision_and_batch_groups(implementation: str | None) -> None:
+def test_element_type_precision_and_batch_groups() -> None:
     case = CASES["2d 3x3 same"]
     x, w = (jnp.asarray(a, jnp.bfloat16) for a in case.arrays())
-    y = case(x, w, implementation, preferred_element_type=jnp.float32, precision="highest")
-    assert y.dtype == jnp.float32
-    exact = (np.asarray(a, np.float64) for a in (x, w))
-    agree(y, oracles.convolution(*exact, case.strides, case.padding)[0], 1e-5)
-    x, w = jnp.arange(64.0).reshape(4, 4, 4, 1), jnp.arange(16.0).reshape(2, 2, 1, 4)
     options: dict[str, Any] = {"dimension_numbers": case.numbers, "batch_group_count": 2}
-    theirs = lax.conv_general_dilated(x, w, (1, 1), "VALID", **options)
-    ours = conv_general_dilated(x, w, (1, 1), "VALID", implementation=implementation, **options)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+    @jax.jit
+    def both(x: jax.Array, w: jax.Array, several: jax.Array, kernels: jax.Array) -> Any:
+        theirs = lax.conv_general_dilated(several, kernels, (1, 1), "VALID", **options)
+        return theirs, [
+            (
+                case(x, w, how, preferred_element_type=jnp.float32, precision="highest"),
+                conv_general_dilated(several, kernels, (1, 1), "VALID", implementation=how, **options),
+            )
+            for how in FORMULATIONS
+        ]
+
+    theirs, results = both(x, w, jnp.arange(64.0).reshape(4, 4, 4, 1), jnp.arange(16.0).reshape(2, 2, 1, 4))
+    exact = (np.asarray(a, np.float64) for a in (x, w))
+    wanted = oracles.convolution(*exact, case.strides, case.padding)[0]
+    for y, grouped in results:
+        assert y.dtype == jnp.float32
+        agree(y, wanted, 1e-5)
+        np.testing.assert_allclose(grouped, theirs, rtol=1e-6)
 
 
-@EACH
-def test_takes_the_place_of_lax_in_flax_and_linen(implementation: str | None) -> None:
-    inject = {"conv_general_dilated": functools.partial(conv_general_dilated, implementation=implementation)}
+def test_takes_the_place_of_lax_in_flax_and_linen() -> None:
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 6, 2)), jnp.float32)
 
-    def of_nnx(x: jax.Array, **options: Any) -> jax.Array:
-        return nnx.Conv(2, 4, (3, 3), 2, padding="SAME", rngs=nnx.Rngs(0), **options)(x)
+    def of_nnx(x: jax.Array, **inject: Any) -> jax.Array:
+        return nnx.Conv(2, 4, (3, 3), 2, padding="SAME", rngs=nnx.Rngs(0), **inject)(x)
 
-    def of_linen(x: jax.Array, **options: Any) -> jax.Array:
-        layer = linen.Conv(4, (3, 3), kernel_dilation=2, feature_group_count=2, **options)
-        return layer.apply(layer.init(jax.random.key(0), x), x)
+    def of_linen(x: jax.Array, **inject: Any) -> jax.Array:
+        layer = linen.Conv(4, (3, 3), kernel_dilation=2, feature_group_count=2, **inject)
+        return layer.apply({"params": {"kernel": jnp.ones((3, 3, 1, 4)), "bias": jnp.arange(4.0)}}, x)
 
+    ours = functools.partial(conv_general_dilated, implementation=IMPLEMENTATIONS[-1])
     for layer in (of_nnx, of_linen):
-        ours, theirs = jax.jit(lambda x, layer=layer: (layer(x, **inject), layer(x)))(x)
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        theirs = layer(x)
+        for run in (conv_general_dilated, ours):
+            got = jax.jit(functools.partial(layer, conv_general_dilated=run))(x)
+            np.testing.assert_allclose(got, theirs, atol=1e-5)
 
 
 def test_using_fixes_what_is_traced_inside() -> None:
@@ -298,7 +318,10 @@ TRANSPOSED = (
 )
 
 
-@pytest.mark.parametrize("case", TRANSPOSED, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=str(c), marks=[pytest.mark.slow] * (i % 3 != 2)) for i, c in enumerate(TRANSPOSED)],
+)
 def test_transposed_convolution_equals_lax_and_torch(case: Any) -> None:
     space, window, stride, padding, extra, dilation = case
     axes, rng = len(space), np.random.default_rng(0)
@@ -338,18 +361,24 @@ def test_transposed_convolution_equals_lax_and_torch(case: Any) -> None:
         agree(got, wanted, 1e-5)
 
 
-@EACH
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize("transpose_kernel", [True, False])
-def test_transposed_convolution_with_named_padding(
-    padding: str, transpose_kernel: bool, implementation: str | None
-) -> None:
+def test_transposed_convolution_with_named_padding(padding: str) -> None:
     rng = np.random.default_rng(0)
     x, w = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((2, 4, 5, 3), (3, 2, 3, 3)))
-    options: dict[str, Any] = {
-        "dimension_numbers": ("NHWC", "HWIO", "NHWC"),
-        "transpose_kernel": transpose_kernel,
-    }
-    theirs = lax.conv_transpose(x, w, (2, 3), padding, **options)
-    ours = conv_transpose(x, w, (2, 3), padding, implementation=implementation, **options)
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    numbers = ("NHWC", "HWIO", "NHWC")
+
+    @jax.jit
+    def both(x: jax.Array, w: jax.Array) -> Any:
+        ours = functools.partial(conv_transpose, implementation=IMPLEMENTATIONS[-1])
+        return [
+            [
+                run(x, w, (2, 3), padding, dimension_numbers=numbers, transpose_kernel=flip)
+                for flip in (True, False)
+            ]
+            for run in (lax.conv_transpose, conv_transpose, ours)
+        ]
+
+    theirs, *results = both(x, w)
+    for ours in results:
+        for got, wanted in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(got, wanted, atol=1e-5)

@@ -1,5 +1,6 @@
 """Every formulation of pooling: value and gradient by loops and by torch, ties, NaN, all modes."""
 
+import functools
 from typing import Any
 
 import jax
@@ -28,12 +29,18 @@ CASES: tuple[tuple[Any, ...], ...] = (
 )
 
 
+def chosen(cases: Any, *quick: int) -> list[Any]:
+    """Compile a few of the cases in every run, and the others in the slow one."""
+    marks = {True: (), False: (pytest.mark.slow,)}
+    return [pytest.param(case, id=str(case), marks=marks[i in quick]) for i, case in enumerate(cases)]
+
+
 def arrays(shape: tuple[int, ...], levels: int = 3) -> np.ndarray:
     """Return whole numbers, so that windows have ties, in float64."""
     return np.random.default_rng(0).integers(0, levels, shape).astype(np.float64)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", chosen(CASES, 2, 5, 9))
 def test_maximum_and_its_gradient_equal_loops(case: Any) -> None:
     shape, window, strides, padding, ceil_mode = case
     x = arrays(shape)
@@ -58,7 +65,7 @@ def test_maximum_and_its_gradient_equal_loops(case: Any) -> None:
         np.testing.assert_allclose((dy * g).sum(), (of(g) * x * x).sum(), rtol=1e-4, atol=1e-4, err_msg=how)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", chosen(CASES, 2, 5, 9))
 def test_mean_and_its_gradient_equal_loops(case: Any) -> None:
     shape, window, strides, padding, ceil_mode = case
     x = np.random.default_rng(0).normal(size=shape)
@@ -92,7 +99,7 @@ def test_mean_and_its_gradient_equal_loops(case: Any) -> None:
 UNPADDED = [case for case in CASES if case[3] == "VALID" or case[3] == ((1, 1), (1, 1))]
 
 
-@pytest.mark.parametrize("case", UNPADDED, ids=str)
+@pytest.mark.parametrize("case", chosen(UNPADDED, 0, 3))
 def test_equals_torch(case: Any) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; the loops say the same")
     shape, window, strides, padding, ceil_mode = case
@@ -159,18 +166,24 @@ def test_all_modes_of_differentiation_and_vmap(window: Any, strides: Any) -> Non
         np.testing.assert_allclose(ours[2], ours[3], atol=1e-6)
 
 
-@EACH
-@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 1e-2), ("float16", 1e-3), ("float64", 1e-14)])
-def test_dtypes_are_kept(dtype: str, tolerance: float, implementation: str) -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 1e-2), ("float64", 1e-14)])
+def test_dtypes_are_kept(dtype: str, tolerance: float) -> None:
     x = np.random.default_rng(3).normal(size=(1, 6, 6, 2))
+    kinds = {pool.max_pool: oracles.max_pool, pool.avg_pool: oracles.avg_pool}
+
+    @jax.jit
+    def measured(x: jax.Array) -> Any:
+        return [
+            [kind(x, (3, 3), (1, 1), implementation=how) for kind in kinds] for how in pool.IMPLEMENTATIONS
+        ]
+
     with jax.enable_x64(True):
         array = jnp.asarray(x, dtype)
-        kinds = (pool.max_pool, pool.avg_pool)
-        both = jax.jit(lambda x: [kind(x, (3, 3), (1, 1), implementation=implementation) for kind in kinds])
-        for y, truth in zip(both(array), (oracles.max_pool, oracles.avg_pool), strict=True):
-            assert y.dtype == array.dtype
-            wanted, _ = truth(np.asarray(array, np.float64), (3, 3), (1, 1))
-            np.testing.assert_allclose(np.asarray(y, np.float64), wanted, atol=tolerance)
+        for both in measured(array):
+            for y, truth in zip(both, kinds.values(), strict=True):
+                assert y.dtype == array.dtype
+                wanted, _ = truth(np.asarray(array, np.float64), (3, 3), (1, 1))
+                np.testing.assert_allclose(np.asarray(y, np.float64), wanted, atol=tolerance)
 
 
 @EACH
@@ -179,9 +192,11 @@ def test_any_leading_axes(implementation: str) -> None:
     run = jax.jit(lambda x: pool.max_pool(x, (2, 2), implementation=implementation))
     np.testing.assert_array_equal(run(x)[1, 2], run(x[1, 2]))
     for kind in (pool.max_pool, pool.avg_pool):
-        many = jax.eval_shape(lambda x, kind=kind: kind(x, (3, 3), (1, 1), implementation=implementation), x)
-        assert many.shape == (2, 3, 4, 4, 2)
-    assert run(x[:0]).shape == (0, 3, 3, 3, 2)
+        overlapping = functools.partial(
+            kind, window_shape=(3, 3), strides=(1, 1), implementation=implementation
+        )
+        assert jax.eval_shape(overlapping, x).shape == (2, 3, 4, 4, 2)
+    assert jax.eval_shape(run, x[:0]).shape == (0, 3, 3, 3, 2)
 
 
 @pytest.mark.parametrize(("shape", "window", "strides"), [
@@ -205,11 +220,15 @@ def test_what_the_rule_chooses_on_cpu_has_no_scatter(shape: Any, window: Any, st
         assert [word for word in words if word in ours] == []
 
 
-@pytest.mark.parametrize(("shape", "sizes"), [
-    ((2, 7, 3), (3,)), ((2, 8, 6, 2), (4, 3)), ((1, 7, 10, 2), (3, 7)), ((1, 3, 2, 1), (5, 2)),
+ADAPTIVE = (
+    ((2, 8, 6, 2), (4, 3)), ((2, 7, 3), (3,)), ((1, 7, 10, 2), (3, 7)), ((1, 3, 2, 1), (5, 2)),
     ((1, 4, 5, 3, 1), (2, 2, 3)), ((1, 6, 9, 2), (1, 1)),
-])  # fmt: skip
-def test_adaptive_pools_equal_loops_and_torch(shape: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", chosen(ADAPTIVE, 0, 1))
+def test_adaptive_pools_equal_loops_and_torch(case: Any) -> None:
+    shape, sizes = case
     x, axes = arrays(shape), len(sizes)
     kinds = (adaptive_pool.adaptive_avg_pool, adaptive_pool.adaptive_max_pool)
     g = np.random.default_rng(1).normal(size=(shape[0], *sizes, shape[-1]))
@@ -242,10 +261,11 @@ def test_adaptive_pools_keep_an_axis_and_propagate_nan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "size"),
-    [((2, 4, 7), 1), ((2, 4, 7), 20), ((2, 3, 4, 6), 2), ((2, 3, 4, 6), 5), ((1, 2, 2, 3, 5), 3)],
+    "case",
+    chosen([((2, 3, 4, 6), 5), ((2, 3, 4, 6), 2), ((2, 4, 7), 1), ((2, 4, 7), 20), ((1, 2, 2, 3, 5), 3)], 0),
 )
-def test_response_norm_equals_loops_and_torch(shape: tuple[int, ...], size: int) -> None:
+def test_response_norm_equals_loops_and_torch(case: Any) -> None:
+    shape, size = case
     x = np.random.default_rng(0).normal(size=shape) * 3
     options: dict[str, Any] = {"alpha": 0.3, "beta": 0.75, "k": 2.0}
 

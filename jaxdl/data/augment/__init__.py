@@ -7,6 +7,7 @@ at a time, ``jax.vmap(lambda key, image: augment(key, image[None])[0])(keys, ima
 (lowest, highest), drawn from uniformly; the range of which nothing comes gives the images back as they are.
 """
 
+from ._entry import Augment as Augment
 from .affine import affine as affine
 from .affine import rotation as rotation
 from .affine import scale as scale

@@ -35,14 +35,17 @@ def images(op: str, key: Any, x: Any, *, channels: int | None = None) -> tuple[j
 
 
 def made(
-    op: str, function: Callable[[jax.Array, jax.Array], jax.Array], *, channels: int | None = None
+    op: str, function: Callable[..., jax.Array], *values: Any, channels: int | None = None, **static: Any
 ) -> Augment:
-    """Return an augmentation: checks at the door, and behind it a compiled function of four axes."""
-    compiled = jax.jit(function)
+    """Return an augmentation: checks at the door, and behind it a compiled function of four axes.
+
+    ``function(key, images, *values, **static)`` is jitted; ranges are traced, so that all of a kind are one
+    program for each shape.
+    """
 
     def augment(key: jax.Array, x: Any) -> jax.Array:
         key, rank_four = images(op, key, x, channels=channels)
-        out = compiled(key, rank_four)
+        out = function(key, rank_four, *values, **static)
         return out if jnp.ndim(x) == 4 else out[..., 0]
 
     return augment

@@ -1,6 +1,7 @@
 """Rotation, scale, shear and shift, each alone or all of them by one resampling."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -187,17 +188,15 @@ def _moved(
     rows: Range = STILL,
     columns: Range = STILL,
 ) -> Augment:
-    spans = (degrees, factor, slant, rows, columns)
     _checks.one_of(op, "mode", mode, MODES)
+    return _entry.made(op, _resampled, (degrees, factor, slant, rows, columns), mode=mode)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, len(spans))
-        drawn = [
-            _entry.per_image(_entry.uniform(part, span, images), rank=3) for part, span in zip(keys, spans)
-        ]
-        return _resample.bilinear(images, *_sources(images, *drawn), mode=mode)
 
-    return _entry.made(op, augment)
+@partial(jax.jit, static_argnames="mode")
+def _resampled(key: jax.Array, images: jax.Array, spans: tuple[Range, ...], *, mode: str) -> jax.Array:
+    keys = jax.random.split(key, len(spans))
+    drawn = [_entry.per_image(_entry.uniform(part, span, images), rank=3) for part, span in zip(keys, spans)]
+    return _resample.bilinear(images, *_sources(images, *drawn), mode=mode)
 
 
 def _sources(

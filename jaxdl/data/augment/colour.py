@@ -1,5 +1,6 @@
 """Colours: brightness, contrast, saturation and hue, and noise along the colours that vary together."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -60,19 +61,22 @@ def colour_distortion(
     spans.append(_entry.interval(op, "hue", hue, low=-0.5, high=0.5))
     bounds = None if limits is None else _entry.interval(op, "limits", limits)
     colours = 3 if spans[2] != (1, 1) or spans[3] != (0, 0) else None
+    return _entry.made(op, _distorted, tuple(spans), bounds, channels=colours, coloured=colours is not None)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        wide = images.astype(_entry.precise(images))
-        keys = jax.random.split(key, len(spans))
-        drawn = [_entry.per_image(_entry.uniform(part, span, images)) for part, span in zip(keys, spans)]
-        wide = wide * drawn[0]
-        wide = _towards(wide, jnp.mean(_grey(wide), (1, 2, 3), keepdims=True), drawn[1])
-        if colours:
-            wide = _turned_hue(_towards(wide, _grey(wide), drawn[2]), drawn[3])
-        wide = wide if bounds is None else jnp.clip(wide, *bounds)
-        return wide.astype(images.dtype)
 
-    return _entry.made(op, augment, channels=colours)
+@partial(jax.jit, static_argnames="coloured")
+def _distorted(
+    key: jax.Array, images: jax.Array, spans: tuple[Range, ...], bounds: Range | None, *, coloured: bool
+) -> jax.Array:
+    x = images.astype(_entry.precise(images))
+    keys = jax.random.split(key, len(spans))
+    drawn = [_entry.per_image(_entry.uniform(part, span, images)) for part, span in zip(keys, spans)]
+    x = x * drawn[0]
+    x = _towards(x, jnp.mean(_grey(x), (1, 2, 3), keepdims=True), drawn[1])
+    if coloured:
+        x = _turned_hue(_towards(x, _grey(x), drawn[2]), drawn[3])
+    x = x if bounds is None else jnp.clip(x, *bounds)
+    return x.astype(images.dtype)
 
 
 def pca_noise(pixels: Any, *, deviation: float = 0.1) -> Augment:
@@ -107,14 +111,15 @@ def pca_noise(pixels: Any, *, deviation: float = 0.1) -> Augment:
     op = "pca_noise"
     deviation = _entry.number(op, "deviation", deviation, low=0)
     colours = _principal(op, pixels)
+    return _entry.made(op, _noisy, colours, deviation, channels=3)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        dtype = _entry.precise(images)
-        alpha = deviation * jax.random.normal(key, (len(images), 3), dtype)
-        added = jnp.matmul(alpha, jnp.asarray(colours, dtype), precision="highest")
-        return (images.astype(dtype) + added[:, None, None]).astype(images.dtype)
 
-    return _entry.made(op, augment, channels=3)
+@jax.jit
+def _noisy(key: jax.Array, images: jax.Array, colours: jax.Array, deviation: jax.Array) -> jax.Array:
+    dtype = _entry.precise(images)
+    alpha = deviation * jax.random.normal(key, (len(images), 3), dtype)
+    added = jnp.matmul(alpha, colours.astype(dtype), precision="highest")
+    return (images.astype(dtype) + added[:, None, None]).astype(images.dtype)
 
 
 def _principal(op: str, pixels: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Crops and shifts by whole pixels, which are slices of a padded image, and crops of any size."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxdl.data.augment import _entry
 from jaxdl.data.augment._entry import MODES, Augment, Range
 from jaxdl.errors import ShapeError, explain
 
+Pixels = tuple[int, int]
 _PAD = {"zero": "constant", "reflect": "reflect", "edge": "edge"}
 
 
@@ -45,25 +47,26 @@ def random_crop(*, padding: int = 4, size: tuple[int, int] | None = None, mode: 
     pixels = _checks.positive_integer(op, "padding", padding, least=0)
     _checks.one_of(op, "mode", mode, MODES)
     wanted = None if size is None else _pair(op, "size", size)
-
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        height, width = images.shape[1:3]
-        out = (height, width) if wanted is None else wanted
-        if out[0] > height + 2 * pixels or out[1] > width + 2 * pixels:
-            raise ShapeError(
-                explain(op, "size", got=out, fix="a smaller size, or more padding",
-                        expected=f"at most the padded image, {(height + 2 * pixels, width + 2 * pixels)}")
-            )  # fmt: skip
-        padded = _padded(op, images, (pixels, pixels), mode)
-        spans = [(0, height + 2 * pixels - out[0]), (0, width + 2 * pixels - out[1])]
-        return _cut(key, padded, spans, out)
-
-    return _entry.made(op, augment)
+    return _entry.made(op, _cropped, pixels=pixels, size=wanted, mode=mode)
 
 
-def shift(
-    *, rows: tuple[int, int] = (-4, 4), columns: tuple[int, int] = (-4, 4), mode: str = "zero"
-) -> Augment:
+@partial(jax.jit, static_argnames=("pixels", "size", "mode"))
+def _cropped(
+    key: jax.Array, images: jax.Array, *, pixels: int, size: tuple[int, int] | None, mode: str
+) -> jax.Array:
+    op = "random_crop"
+    sides = images.shape[1] + 2 * pixels, images.shape[2] + 2 * pixels
+    out = images.shape[1:3] if size is None else size
+    if out[0] > sides[0] or out[1] > sides[1]:
+        raise ShapeError(
+            explain(op, "size", got=out, expected=f"at most the padded image, {sides}",
+                    fix="a smaller size, or more padding")
+        )  # fmt: skip
+    padded = _padded(op, images, (pixels, pixels), mode)
+    return _cut(key, padded, [(0, side - length) for side, length in zip(sides, out)], out)
+
+
+def shift(*, rows: Pixels = (-4, 4), columns: Pixels = (-4, 4), mode: str = "zero") -> Augment:
     """Return an augmentation that moves each image by whole pixels: ``y[i, j] = x[i - rows, j - columns]``.
 
     Every shift of a range is equally likely, both ends included. `subpixel_shift` moves by fractions.
@@ -89,15 +92,16 @@ def shift(
     op = "shift"
     spans = _entry.whole(op, "rows", rows), _entry.whole(op, "columns", columns)
     _checks.one_of(op, "mode", mode, MODES)
-    reach = tuple(max(abs(first), abs(last)) for first, last in spans)
+    return _entry.made(op, _shifted, spans=spans, mode=mode)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        padded = _padded(op, images, (reach[0], reach[1]), mode)
-        # To move an image down is to cut above it.
-        starts = [(width - last, width - first) for width, (first, last) in zip(reach, spans)]
-        return _cut(key, padded, starts, images.shape[1:3])
 
-    return _entry.made(op, augment)
+@partial(jax.jit, static_argnames=("spans", "mode"))
+def _shifted(key: jax.Array, images: jax.Array, *, spans: tuple[Pixels, Pixels], mode: str) -> jax.Array:
+    rows, columns = (max(abs(first), abs(last)) for first, last in spans)
+    padded = _padded("shift", images, (rows, columns), mode)
+    # To move an image down is to cut above it.
+    starts = [(width - last, width - first) for width, (first, last) in zip((rows, columns), spans)]
+    return _cut(key, padded, starts, images.shape[1:3])
 
 
 def random_resized_crop(
@@ -134,20 +138,23 @@ def random_resized_crop(
     area = _entry.interval(op, "area", area, low=0, high=1, above=True)
     first, last = _entry.interval(op, "aspect", aspect, low=0, above=True)
     wanted = None if size is None else _pair(op, "size", size)
+    return _entry.made(op, _resized, area, (math.log(first), math.log(last)), size=wanted)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        height, width = images.shape[1:3]
-        out = (height, width) if wanted is None else wanted
-        keys = jax.random.split(key, 4)
-        covered = _entry.uniform(keys[0], area, images) * (height * width)
-        ratio = jnp.exp(_entry.uniform(keys[1], (math.log(first), math.log(last)), images))
-        sides = jnp.minimum(jnp.sqrt(covered / ratio), height), jnp.minimum(jnp.sqrt(covered * ratio), width)
-        free = [_entry.uniform(part, (0, 1), images) for part in keys[2:]]
-        places = [share * (side - part) for share, side, part in zip(free, (height, width), sides)]
-        stacked = jnp.stack(places, -1), jnp.stack(sides, -1)
-        return jax.vmap(lambda image, place, side: _scaled(image, place, side, out))(images, *stacked)
 
-    return _entry.made(op, augment)
+@partial(jax.jit, static_argnames="size")
+def _resized(
+    key: jax.Array, images: jax.Array, area: Range, aspect: Range, *, size: tuple[int, int] | None
+) -> jax.Array:
+    height, width = images.shape[1:3]
+    out = (height, width) if size is None else size
+    keys = jax.random.split(key, 4)
+    covered = _entry.uniform(keys[0], area, images) * (height * width)
+    ratio = jnp.exp(_entry.uniform(keys[1], aspect, images))
+    sides = jnp.minimum(jnp.sqrt(covered / ratio), height), jnp.minimum(jnp.sqrt(covered * ratio), width)
+    shares = [_entry.uniform(part, (0, 1), images) for part in keys[2:]]
+    places = [share * (side - part) for share, side, part in zip(shares, (height, width), sides)]
+    boxes = jnp.stack(places, -1), jnp.stack(sides, -1)
+    return jax.vmap(lambda image, place, side: _scaled(image, place, side, out))(images, *boxes)
 
 
 def _pair(op: str, name: str, value: tuple[int, int]) -> tuple[int, int]:

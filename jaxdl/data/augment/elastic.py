@@ -1,5 +1,7 @@
 """Elastic distortion: each pixel is read a little beside its place, its neighbours nearly as far."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,16 +44,17 @@ def elastic(*, alpha: Range = (34.0, 34.0), sigma: float = 4.0, mode: str = "zer
     alpha = _entry.interval(op, "alpha", alpha, low=0)
     sigma = _entry.number(op, "sigma", sigma, low=0, above=True)
     _checks.one_of(op, "mode", mode, MODES)
+    return _entry.made(op, _distorted, alpha, sigma=sigma, mode=mode)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        first, second = jax.random.split(key)
-        strength = _entry.per_image(_entry.uniform(first, alpha, images))
-        shape, dtype = (2, *images.shape[:3]), _entry.precise(images)
-        moved = strength[None, :, :, :, 0] * _smoothed(jax.random.uniform(second, shape, dtype, -1, 1), sigma)
-        rows, columns = _resample.grid(images)
-        return _resample.bilinear(images, rows + moved[0], columns + moved[1], mode=mode)
 
-    return _entry.made(op, augment)
+@partial(jax.jit, static_argnames=("sigma", "mode"))
+def _distorted(key: jax.Array, images: jax.Array, alpha: Range, *, sigma: float, mode: str) -> jax.Array:
+    first, second = jax.random.split(key)
+    strength = _entry.per_image(_entry.uniform(first, alpha, images))
+    shape, dtype = (2, *images.shape[:3]), _entry.precise(images)
+    moved = strength[None, :, :, :, 0] * _smoothed(jax.random.uniform(second, shape, dtype, -1, 1), sigma)
+    rows, columns = _resample.grid(images)
+    return _resample.bilinear(images, rows + moved[0], columns + moved[1], mode=mode)
 
 
 def _smoothed(noise: jax.Array, sigma: float) -> jax.Array:

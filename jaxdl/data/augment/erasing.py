@@ -1,6 +1,7 @@
 """A rectangle of each image is erased."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,15 +39,16 @@ def cutout(*, size: int, fill: float = 0.0) -> Augment:
     op = "cutout"
     size = _checks.positive_integer(op, "size", size, least=0)
     fill = _entry.number(op, "fill", fill)
+    return _entry.made(op, _cut_out, size, fill)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        spans = []
-        for part, side in zip(jax.random.split(key), images.shape[1:3]):
-            start = jax.random.randint(part, (len(images),), 0, side) - size // 2
-            spans.append((start, start + size))
-        return jnp.where(_entry.rectangle(images, *spans), jnp.asarray(fill, images.dtype), images)
 
-    return _entry.made(op, augment)
+@jax.jit
+def _cut_out(key: jax.Array, images: jax.Array, size: jax.Array, fill: jax.Array) -> jax.Array:
+    spans = []
+    for part, side in zip(jax.random.split(key), images.shape[1:3]):
+        start = jax.random.randint(part, (len(images),), 0, side) - size // 2
+        spans.append((start, start + size))
+    return jnp.where(_entry.rectangle(images, *spans), jnp.asarray(fill, images.dtype), images)
 
 
 def random_erasing(
@@ -90,25 +92,25 @@ def random_erasing(
     area = _entry.interval(op, "area", area, low=0, high=1)
     first, last = _entry.interval(op, "aspect", aspect, low=0, above=True)
     value = None if fill is None else _entry.number(op, "fill", fill)
+    logarithms = (math.log(first), math.log(last))
+    return _entry.made(op, _erased, probability, area, logarithms, value)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, 6)
-        height, width = images.shape[1:3]
-        covered = _entry.uniform(keys[0], area, images) * (height * width)
-        ratio = jnp.exp(_entry.uniform(keys[1], (math.log(first), math.log(last)), images))
-        rows = _span(keys[2], jnp.sqrt(covered * ratio), height)
-        columns = _span(keys[3], jnp.sqrt(covered / ratio), width)
-        chosen = jax.random.bernoulli(keys[4], probability, (len(images),))
-        mask = _entry.rectangle(images, rows, columns) & _entry.per_image(chosen)
-        noise = value is None
-        put = (
-            jax.random.normal(keys[5], images.shape, images.dtype)
-            if noise
-            else jnp.asarray(value, images.dtype)
-        )
-        return jnp.where(mask, put, images)
 
-    return _entry.made(op, augment)
+@jax.jit
+def _erased(
+    key: jax.Array, images: jax.Array, probability: jax.Array, area: Range, aspect: Range, fill: Any
+) -> jax.Array:
+    keys = jax.random.split(key, 6)
+    height, width = images.shape[1:3]
+    covered = _entry.uniform(keys[0], area, images) * (height * width)
+    ratio = jnp.exp(_entry.uniform(keys[1], aspect, images))
+    rows = _span(keys[2], jnp.sqrt(covered * ratio), height)
+    columns = _span(keys[3], jnp.sqrt(covered / ratio), width)
+    chosen = jax.random.bernoulli(keys[4], probability, (len(images),))
+    mask = _entry.rectangle(images, rows, columns) & _entry.per_image(chosen)
+    if fill is None:
+        return jnp.where(mask, jax.random.normal(keys[5], images.shape, images.dtype), images)
+    return jnp.where(mask, jnp.asarray(fill, images.dtype), images)
 
 
 def _span(key: jax.Array, length: jax.Array, side: int) -> tuple[jax.Array, jax.Array]:

@@ -1,5 +1,7 @@
 """Mirror images."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -52,10 +54,10 @@ def vertical_flip(*, probability: float = 0.5) -> Augment:
 
 
 def _flip(op: str, probability: float, axis: int) -> Augment:
-    probability = _entry.chance(op, probability)
+    return _entry.made(op, _flipped, _entry.chance(op, probability), axis=axis)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        chosen = jax.random.bernoulli(key, probability, (len(images),))
-        return jnp.where(_entry.per_image(chosen), jnp.flip(images, axis), images)
 
-    return _entry.made(op, augment)
+@partial(jax.jit, static_argnames="axis")
+def _flipped(key: jax.Array, images: jax.Array, probability: jax.Array, *, axis: int) -> jax.Array:
+    chosen = jax.random.bernoulli(key, probability, (len(images),))
+    return jnp.where(_entry.per_image(chosen), jnp.flip(images, axis), images)

@@ -28,11 +28,12 @@ def gaussian_noise(*, deviation: Range = (0.0, 0.1)) -> Augment:
     """
     op = "gaussian_noise"
     deviation = _entry.interval(op, "deviation", deviation, low=0)
+    return _entry.made(op, _noisy, deviation)
 
-    def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-        first, second = jax.random.split(key)
-        strength = _entry.per_image(_entry.uniform(first, deviation, images))
-        noise = strength * jax.random.normal(second, images.shape, strength.dtype)
-        return (images.astype(noise.dtype) + noise).astype(images.dtype)
 
-    return _entry.made(op, augment)
+@jax.jit
+def _noisy(key: jax.Array, images: jax.Array, deviation: Range) -> jax.Array:
+    first, second = jax.random.split(key)
+    strength = _entry.per_image(_entry.uniform(first, deviation, images))
+    noise = strength * jax.random.normal(second, images.shape, strength.dtype)
+    return (images.astype(noise.dtype) + noise).astype(images.dtype)

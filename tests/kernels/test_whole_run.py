@@ -52,7 +52,7 @@ def data() -> Arrays:
     return Arrays(x[:64], y[:64], x[64:], y[64:])
 
 
-@pytest.mark.parametrize("members", [0, 3])
+@pytest.mark.parametrize("members", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_no_convolution_is_left_to_the_compiler_on_cpu(members: int) -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("convolutions are left to the compiler elsewhere")

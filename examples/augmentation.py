@@ -1,0 +1,162 @@
+"""Augmentation: what every one of them makes of digits and photographs, and what they are worth.
+
+HEADER
+
+Run by `JAXDL_DATA=<folder> python examples/augmentation.py [--out out/augmentation]`. Without MNIST there,
+scikit-learn's digits of 8x8 pixels take its place. It fails where augmentation does not help.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxdl
+from jaxdl import losses, metrics, optim, train
+from jaxdl.data import augment, load_digits, load_mnist
+from jaxdl.models import MLP, MLPConfig
+
+EXAMPLES, TESTED, SEEDS, BATCH = 200, 2000, 5, 50
+KEY = jax.random.key(0)
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return images (count, side, side) from 0 to 1 with their labels."""
+    try:
+        found = load_mnist("test")
+        return found.inputs[..., 0] / np.float32(255), found.targets
+    except OSError as error:
+        print(f"MNIST is not to be had ({type(error).__name__}); scikit-learn's digits are taken\n")
+        found = load_digits()
+        return found.inputs.reshape(-1, 8, 8) / np.float32(16), found.targets
+
+
+def photographs(side: int) -> np.ndarray:
+    """Return the two photographs of scikit-learn, a square of each, (2, side, side, 3) from 0 to 1."""
+    from sklearn.datasets import load_sample_image
+
+    squares = [load_sample_image(name)[:420, 100:520] for name in ("china.jpg", "flower.jpg")]
+    wide = jnp.asarray(np.stack(squares), jnp.float32) / 255
+    return np.asarray(jnp.clip(jax.image.resize(wide, (2, side, side, 3), "linear"), 0, 1))
+
+
+def shapes(side: int) -> dict[str, augment.Augment]:
+    """Augmentations of position and noise, for images of any number of channels."""
+    reach = side // 7
+    return {
+        "horizontal flip": augment.horizontal_flip(probability=1.0),
+        "vertical flip": augment.vertical_flip(probability=1.0),
+        "random crop": augment.random_crop(padding=reach, mode="reflect"),
+        "resized crop": augment.random_resized_crop(area=(0.3, 0.7)),
+        "shift": augment.shift(rows=(-reach, reach), columns=(-reach, reach)),
+        "rotation": augment.rotation(degrees=(-30, 30)),
+        "scale": augment.scale(factor=(0.6, 1.4)),
+        "shear": augment.shear(degrees=(-30, 30)),
+        "elastic": augment.elastic(alpha=(side * 1.2, side * 1.2), sigma=side / 7),
+        "Gaussian noise": augment.gaussian_noise(deviation=(0.1, 0.2)),
+        "cutout": augment.cutout(size=side // 3),
+        "random erasing": augment.random_erasing(probability=1.0, area=(0.1, 0.3), fill=0.5),
+    }
+
+
+def colours(pixels: np.ndarray) -> dict[str, augment.Augment]:
+    """Augmentations of colour, far stronger than one would train with."""
+    same, wide = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}, (0.4, 1.8)
+    return {
+        **{part: augment.colour_distortion(**same | {part: wide}) for part in list(same)[:3]},
+        "hue": augment.colour_distortion(**same | {"hue": (-0.5, 0.5)}),
+        "all colours": augment.colour_distortion(hue=(-0.1, 0.1), saturation=wide, limits=(0, 1)),
+        "PCA noise": augment.pca_noise(pixels, deviation=3.0),
+    }
+
+
+def pictures(images: np.ndarray, photos: np.ndarray, out: Path) -> None:
+    """Draw every augmentation, mixtures of photographs, and digits on backgrounds."""
+    side = images.shape[1]
+    jaxdl.plot.augmentations(KEY, images[[0, 2, 4]], shapes(side), path=out / "digits.png")
+    jaxdl.plot.augmentations(KEY, photos, shapes(photos.shape[1]), path=out / "photographs.png")
+    jaxdl.plot.augmentations(KEY, photos, colours(photos), panel_size=1.8, path=out / "colours.png")
+    mixed = {
+        name: lambda key, x, mix=mix: mix(jax.random.key(3), x, jnp.eye(2))[0]
+        for name, mix in (("mixup", augment.mixup), ("cutmix", augment.cutmix))
+    }
+    jaxdl.plot.augmentations(KEY, photos, mixed, panel_size=2.2, path=out / "mixtures.png")
+    grey = np.repeat(images[:4, :, :, None], 3, -1)
+    blends = {
+        name: lambda key, x, name=name: augment.on_backgrounds(key, x[..., 0], photos, blend=name)
+        for name in ("difference", "over")
+    }
+    jaxdl.plot.augmentations(KEY, grey, blends, path=out / "backgrounds.png")
+
+
+def training_augmentation(side: int) -> augment.Augment:
+    """Small turns, sizes, slants and shifts by one resampling, then an elastic distortion."""
+    reach = side / 14
+    moves = augment.affine(
+        degrees=(-12, 12), scale=(0.88, 1.12), shear=(-10, 10), rows=(-reach, reach), columns=(-reach, reach)
+    )
+    bends = augment.elastic(alpha=(0, 1.2 * side), sigma=side / 7)
+    both = augment.compose(moves, bends)
+    # The network is dense: its inputs are rows of pixels.
+    return lambda key, x: both(key, x.reshape(-1, side, side)).reshape(x.shape)
+
+
+def accuracies(images: np.ndarray, labels: np.ndarray, augmentation: augment.Augment | None) -> list[float]:
+    """Train on the first digits of a shuffle, once for each seed; return the accuracies on the last ones."""
+    flat, found = images.reshape(len(images), -1), []
+    config = MLPConfig((flat.shape[1], 128, 10))
+    net = jaxdl.net.functional(lambda rngs: MLP(config, rngs=rngs))
+    tested = min(TESTED, len(flat) - EXAMPLES)
+    for seed in range(SEEDS):
+        order = np.random.default_rng(seed).permutation(len(flat))
+        few, others = order[:EXAMPLES], order[-tested:]
+        fitted = train.fit(
+            net,
+            (flat[few], labels[few]),
+            loss=losses.softmax_cross_entropy,
+            optimizer=optim.adam(1e-3),
+            epochs=400,
+            batch_size=BATCH,
+            augment=augmentation,
+            seed=seed,
+            progress="off",
+        )
+        measures = fitted.evaluate(
+            (flat[others], labels[others]),
+            loss=losses.softmax_cross_entropy,
+            metrics={"accuracy": metrics.accuracy},
+        )
+        found.append(100 * measures["accuracy"])
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/augmentation"))
+    options = parser.parse_args()
+    images, labels = digits()
+    pictures(images, photographs(112), options.out)
+    print(f"pictures: {options.out}/*.png\n")
+
+    print(f"a dense network trained on {EXAMPLES} digits, accuracy on others in %, by seed")
+    table = {}
+    for name, augmentation in (("as they are", None), ("augmented", training_augmentation(images.shape[1]))):
+        begin = time.perf_counter()
+        found = table[name] = np.array(accuracies(images, labels, augmentation))
+        row = "  ".join(f"{value:5.2f}" for value in found)
+        spent = time.perf_counter() - begin
+        print(f"{name:12s} {row}   mean {found.mean():5.2f} +- {found.std(ddof=1):.2f}   {spent:.1f} s")
+    gain = table["augmented"] - table["as they are"]
+    print(f"gain         {'  '.join(f'{value:5.2f}' for value in gain)}   mean {gain.mean():5.2f}")
+    if gain.mean() <= 0 or (gain > 0).sum() < SEEDS - 1:
+        print("augmentation did not help")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
