@@ -48,8 +48,8 @@ def from_torchvision(
             `download_torchvision` gives: ``.safetensors``, or of ``torch.save`` (see `load_torch`).
         num_classes: outputs that the last layer must have; None takes what is there.
         auxiliary: whether GoogLeNet has its auxiliary heads; False leaves out those of the source.
-        finite: False takes NaN and infinity as well, which are in the classifier of the published
-            ``"IMAGENET1K_FEATURES"`` of VGG-16.
+        finite: False takes NaN and infinity as well, for a file of which only a part is good: the published
+            ``"IMAGENET1K_FEATURES"`` of VGG-16 has no valid numbers in its classifier.
         dtype: floating dtype of the results.
 
     Returns:
