@@ -13,10 +13,9 @@ lax and torch. A NaN anywhere in a window makes its maximum NaN; which entry the
 defined, nor is it where all are -inf. All are differentiable forward, backward and again.
 
 The rule for ``implementation=None`` was measured by ``python -m bench pool``; the figures are in
-bench/NOTES.md. On CPU select-and-scatter costs 4 to 15 times what the other two cost, alone and in a scan. Of
-these ``"reshape"`` is up to 3 times as fast where windows do not overlap and have many entries or more than 8
-channels, ``"slices"`` elsewhere. On GPU and TPU, which were not
-measured, ``"xla"`` stands.
+bench/NOTES.md. On CPU select-and-scatter costs 4 to 20 times what the other two cost, alone and in a scan. Of
+these ``"reshape"`` is the faster where windows do not overlap and have many entries or more than 8 channels,
+``"slices"`` elsewhere. GPU and TPU were not measured: there ``"xla"`` stands.
 """
 
 import itertools
