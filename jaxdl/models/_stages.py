@@ -16,7 +16,7 @@ Make = Callable[..., nnx.Module]
 
 
 class ScannedBlocks(nnx.Module):
-    """Blocks of the same shape as one `lax.scan`: compiled once, their arrays with a leading axis of blocks.
+    """Blocks of the same shape as one `lax.scan`: traced once, their arrays with a leading axis of blocks.
 
     Args:
         make: ``make(rngs=...) -> block``, a module from (batch, ...) to the same shape.
