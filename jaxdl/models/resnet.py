@@ -10,7 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear, MaxPool
-from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_images, check_options, norm_of, square
+from jaxdl.models._images import check_images
+from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
 STEMS = ("imagenet", "small")
@@ -151,7 +152,7 @@ class ResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of any size from `smallest` on to logits."""
-        x = check_images("ResNet", x, self.config.in_channels, self.config.smallest)
+        x = check_images("ResNet", x, channels=self.config.in_channels, least=self.config.smallest)
         x = self.relu(self.bn1(self.conv1(x)))
         for part in (*self.maxpool, *(block for blocks in self.layers for block in blocks)):
             x = part(x)

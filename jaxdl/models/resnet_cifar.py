@@ -10,7 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear
-from jaxdl.models._residual import BasicBlock, check_images, check_options, norm_of, square
+from jaxdl.models._images import check_images
+from jaxdl.models._residual import BasicBlock, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
 
@@ -132,7 +133,7 @@ class CifarResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of 3 x 3 or more to logits (batch, classes)."""
-        x = check_images("CifarResNet", x, self.config.in_channels, self.SMALLEST)
+        x = check_images("CifarResNet", x, channels=self.config.in_channels, least=self.SMALLEST)
         x = self.relu(self.bn1(self.conv1(x)))
         for block in (block for blocks in self.layers for block in blocks):
             x = block(x)
