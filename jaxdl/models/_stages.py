@@ -9,6 +9,7 @@ from flax import nnx
 from jax import lax
 
 from jaxdl.errors import ShapeError, explain
+
 Tree = dict[str, Any]
 
 STACKED = "stacked"
