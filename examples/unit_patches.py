@@ -95,7 +95,7 @@ def main() -> int:
         change = alone(fitted, found, training.inputs)
         size, stride = formula.size[0], formula.stride[0]
         print(f"{layer}: every unit sees {size} x {size} pixels, at a stride of {stride}; strongest "
-              f"activation {found.activations.max():.2f}; from the patches alone: the same to {change:.1e}")  # fmt: skip
+              f"activation {found.activations.max():.1f}, alone: same to {change:.0e}")  # fmt: skip
         if fields.field() != formula:
             wrong.append(f"{layer} sees {fields.field()}, but the formula says {formula}")
         if change > 1e-4 * found.activations.max():

@@ -117,7 +117,8 @@ def test_measured_equals_the_formula_and_the_lit_pixels_in_a_chain() -> None:
 def test_every_box_equals_the_crop_of_the_formula() -> None:
     made = net.functional(lambda rngs: LeNet5.modern(rngs=rngs))
     formula = stack([Layer(5, padding=2), Layer(2, stride=2), Layer(5), Layer(2, stride=2)])
-    fields = measure(made, *made.init(jax.random.key(0)), (28, 28, 1), layer="layers/5")
+    shapes = jax.eval_shape(made.init, jax.random.key(0))
+    fields = measure(made, *shapes, (28, 28, 1), layer="layers/5")
     assert (fields.positions, fields.units) == ((5, 5), 16)
     for position in np.ndindex(5, 5):
         for unit in (0, 15):

@@ -9,7 +9,8 @@ from flax import nnx
 from jax import lax
 
 from jaxdl.errors import ShapeError, explain
-from jaxdl.net import Tree
+
+Tree = dict[str, Any]
 
 STACKED = "stacked"
 Make = Callable[..., nnx.Module]
