@@ -1,6 +1,8 @@
 """Augmentation: what every one of them makes of digits and photographs, and what they are worth.
 
-HEADER
+Reached: a dense network trained on 200 MNIST digits is right for 81.6 +- 2.3 % of 2,000 others, and for
+90.8 +- 1.0 % where each batch is turned, scaled, slanted, shifted and bent: 7.0 to 10.8 points more, five
+seeds. The ten trainings took 32 seconds of CPU time in all, on a machine that was busy with others.
 
 Run by `JAXDL_DATA=<folder> python examples/augmentation.py [--out out/augmentation]`. Without MNIST there,
 scikit-learn's digits of 8x8 pixels take its place. It fails where augmentation does not help.
@@ -20,7 +22,7 @@ from jaxdl import losses, metrics, optim, train
 from jaxdl.data import augment, load_digits, load_mnist
 from jaxdl.models import MLP, MLPConfig
 
-EXAMPLES, TESTED, SEEDS, BATCH = 200, 2000, 5, 50
+EXAMPLES, TESTED, SEEDS, BATCH, EPOCHS = 200, 2000, 5, 50, 200
 KEY = jax.random.key(0)
 
 
@@ -44,6 +46,11 @@ def photographs(side: int) -> np.ndarray:
     return np.asarray(jnp.clip(jax.image.resize(wide, (2, side, side, 3), "linear"), 0, 1))
 
 
+def strength(side: int) -> float:
+    """Return the alpha that displaces pixels by a twentieth of the side, at a sigma of a seventh."""
+    return 2 * np.sqrt(3 * np.pi) * side / 7 * side / 20
+
+
 def shapes(side: int) -> dict[str, augment.Augment]:
     """Augmentations of position and noise, for images of any number of channels."""
     reach = side // 7
@@ -56,7 +63,7 @@ def shapes(side: int) -> dict[str, augment.Augment]:
         "rotation": augment.rotation(degrees=(-30, 30)),
         "scale": augment.scale(factor=(0.6, 1.4)),
         "shear": augment.shear(degrees=(-30, 30)),
-        "elastic": augment.elastic(alpha=(side * 1.2, side * 1.2), sigma=side / 7),
+        "elastic": augment.elastic(alpha=(strength(side), strength(side)), sigma=side / 7),
         "Gaussian noise": augment.gaussian_noise(deviation=(0.1, 0.2)),
         "cutout": augment.cutout(size=side // 3),
         "random erasing": augment.random_erasing(probability=1.0, area=(0.1, 0.3), fill=0.5),
@@ -70,7 +77,7 @@ def colours(pixels: np.ndarray) -> dict[str, augment.Augment]:
         **{part: augment.colour_distortion(**same | {part: wide}) for part in list(same)[:3]},
         "hue": augment.colour_distortion(**same | {"hue": (-0.5, 0.5)}),
         "all colours": augment.colour_distortion(hue=(-0.1, 0.1), saturation=wide, limits=(0, 1)),
-        "PCA noise": augment.pca_noise(pixels, deviation=3.0),
+        "PCA noise": augment.pca_noise(pixels, deviation=1.0),
     }
 
 
@@ -81,7 +88,7 @@ def pictures(images: np.ndarray, photos: np.ndarray, out: Path) -> None:
     jaxdl.plot.augmentations(KEY, photos, shapes(photos.shape[1]), path=out / "photographs.png")
     jaxdl.plot.augmentations(KEY, photos, colours(photos), panel_size=1.8, path=out / "colours.png")
     mixed = {
-        name: lambda key, x, mix=mix: mix(jax.random.key(3), x, jnp.eye(2))[0]
+        name: lambda key, x, mix=mix: mix(jax.random.key(1), x, jnp.eye(2))[0]
         for name, mix in (("mixup", augment.mixup), ("cutmix", augment.cutmix))
     }
     jaxdl.plot.augmentations(KEY, photos, mixed, panel_size=2.2, path=out / "mixtures.png")
@@ -99,7 +106,7 @@ def training_augmentation(side: int) -> augment.Augment:
     moves = augment.affine(
         degrees=(-12, 12), scale=(0.88, 1.12), shear=(-10, 10), rows=(-reach, reach), columns=(-reach, reach)
     )
-    bends = augment.elastic(alpha=(0, 1.2 * side), sigma=side / 7)
+    bends = augment.elastic(alpha=(0, strength(side)), sigma=side / 7)
     both = augment.compose(moves, bends)
     # The network is dense: its inputs are rows of pixels.
     return lambda key, x: both(key, x.reshape(-1, side, side)).reshape(x.shape)
@@ -110,6 +117,7 @@ def accuracies(images: np.ndarray, labels: np.ndarray, augmentation: augment.Aug
     flat, found = images.reshape(len(images), -1), []
     config = MLPConfig((flat.shape[1], 128, 10))
     net = jaxdl.net.functional(lambda rngs: MLP(config, rngs=rngs))
+    optimizer = optim.adam(1e-3)  # One for all seeds: they are one program.
     tested = min(TESTED, len(flat) - EXAMPLES)
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(flat))
@@ -118,8 +126,8 @@ def accuracies(images: np.ndarray, labels: np.ndarray, augmentation: augment.Aug
             net,
             (flat[few], labels[few]),
             loss=losses.softmax_cross_entropy,
-            optimizer=optim.adam(1e-3),
-            epochs=400,
+            optimizer=optimizer,
+            epochs=EPOCHS,
             batch_size=BATCH,
             augment=augmentation,
             seed=seed,

@@ -6,8 +6,8 @@ from jax import lax
 
 from jaxdl.data.augment import _entry
 
-# On CPU a gather of single numbers is vectorised, one of whole pixels is not: 2.2 against 7.2 ms for 128
-# images of 32x32x3 (bench augment). With many channels the loop over them costs more than it saves.
+# On CPU gathers of single numbers are the faster: 5.4 against 9.4 ms of a core for 128 images of 32x32x3,
+# 1.9 against 3.0 for 28x28x1 (bench augment). With many channels the loop over them is a long program.
 CHANNELS = 4
 
 

@@ -118,7 +118,7 @@ def pca_noise(pixels: Any, *, deviation: float = 0.1) -> Augment:
 def _noisy(key: jax.Array, images: jax.Array, colours: jax.Array, deviation: jax.Array) -> jax.Array:
     dtype = _entry.precise(images)
     alpha = deviation * jax.random.normal(key, (len(images), 3), dtype)
-    added = jnp.matmul(alpha, colours.astype(dtype), precision="highest")
+    added = jnp.sum(alpha[:, :, None] * colours.astype(dtype)[None], 1)
     return (images.astype(dtype) + added[:, None, None]).astype(images.dtype)
 
 
