@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxdl.errors import ShapeError, explain
 
-Tree = dict[str, Any]
+Tree = dict[Any, Any]
 
 STACKED = "stacked"
 Make = Callable[..., nnx.Module]
