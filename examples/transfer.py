@@ -1,8 +1,11 @@
 """Transfer learning: a LeNet-5 that knows the digits 0 to 4 learns 5 to 9 from ten examples of each.
 
-FIGURES
+Seen on MNIST, one draw of fifty examples and two seeds, on 964 held-out digits: 89.2 % where the
+convolutions stay frozen and the dense layers are drawn anew, 86.6 % where everything is trained further,
+85.3 % from nothing, and 71.9 % by the last layer alone, whose inputs tell 0 to 4 apart and little else; over
+two draws 88.7 % with frozen convolutions and 83.9 % from nothing. Some four minutes of processor time.
 
-Run by `python examples/transfer.py [--seeds 4] [--draws 3] [--out out/transfer]`, on MNIST where `JAXDL_DATA`
+Run by `python examples/transfer.py [--seeds 2] [--draws 1] [--out out/transfer]`, on MNIST where `JAXDL_DATA`
 names its folder (8,000 of the test images to draw from, 2,000 held out), else on the 8x8 digits of
 scikit-learn, enlarged. Each way has its learning rate chosen on validation examples; the table is of held-out
 ones. It exits with 1 where the better way of transfer does not win, or where a frozen part changes.
@@ -27,7 +30,7 @@ HEAD, DENSE = "layers/11", ("layers/7", "layers/9", "layers/11")
 NET = jaxdl.net.functional(lambda rngs: LeNet5.modern(num_classes=5, rngs=rngs))
 ALL_BUT_HEAD = optim.frozen(lambda path: not path.startswith(HEAD))
 CONVOLUTIONS = optim.frozen(["layers/0", "layers/3"])
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.001, 0.003, 0.01)
 EPOCHS, BATCH, SHOTS, VALID = 60, 25, 10, 300
 METRICS = {"accuracy": metrics.accuracy}
 Sets = tuple[Dataset, Dataset]
@@ -94,8 +97,8 @@ def kept(found: train.Sweep, start: Any, frozen: optim.Frozen) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("out/transfer"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
