@@ -18,6 +18,10 @@ from bench.harness import measure
 # Wide enough for the table where the output is a file or a log.
 OUTPUT = Console(width=None if sys.stdout.isatty() else 140)
 PROGRESS = Console(stderr=True)
+ELSEWHERE = (
+    "On an accelerator, networks of images are timed in bfloat16 as well. Commands of their own: python -m "
+    "bench.conv_table (every convolution by formulation), python -m bench.scaling (many devices)."
+)
 
 
 def workloads() -> dict[str, Workload]:
@@ -35,7 +39,7 @@ def _positive(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=ELSEWHERE)
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run")
     parser.add_argument("--list", action="store_true", help="list workloads and their peers")
     parser.add_argument("--peers", help="only these, with commas between them; default: all")

@@ -237,6 +237,7 @@ def make_case(shape: Shape, place: str, passes: str) -> Case:
         units=steps(shape, place, passes),
         flop=shape.flop(passes) * members(place),
         tolerance=tolerance(),
+        most_repeats=7,
     )
 
 

@@ -1,6 +1,10 @@
 """The residual network of 20 layers of the CIFAR experiments, on random crops, as one compiled program.
 
-FIGURES
+Reached 99.15 % on 2,000 MNIST images after 5 epochs of 7,200 others (the run was killed after its third
+epoch and resumed), and 99.17 % on 599 held-out digits. On 2 cores shared with twenty other processes the
+digits took 14 s after 141 s of compiling, and MNIST 3 to 6 minutes an epoch; on quiet ones it was not timed.
+The schedule was tried before on 1,000 of the 8,000 MNIST images, and no other. CIFAR-10 itself was not trained
+on, so nothing is claimed for it; the paper reports 91.25 %.
 
 Run by `python examples/cifar_resnet.py [--cifar FOLDER] [--resume] [--out out/cifar_resnet]`. With `--cifar`
 it trains on the binary files of CIFAR-10 in that folder; else, with `JAXDL_DATA` set, on the 10,000 test

@@ -1,6 +1,8 @@
 """LeNet-5 on real handwritten digits, in its modern form or as it was published, as one compiled program.
 
-FIGURES
+Reached (seed 0): on 599 held-out digits 98.2 % by the modern form, 97.3 % by the published one; on MNIST,
+where 8,000 of the test images train and 2,000 test, 98.45 % by the modern form. Processor time in all: 25
+seconds on the digits, 48 on MNIST.
 
 Run by `make demo`, or `python examples/lenet.py [--original] [--mnist] [--tune] [--seed 0] [--out DIR]`.
 Without `--mnist` the 1,797 digits of 8x8 pixels that scikit-learn brings are enlarged to 28x28. With it,

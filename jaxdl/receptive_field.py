@@ -158,8 +158,8 @@ def measure(
 
     Args:
         net: a network of `jaxdl.net.functional` or `from_linen`; see `Net.trace`.
-        params: its parameters.
-        state: its state.
+        params: its parameters, or their shapes, as ``jax.eval_shape(net.init, key)`` gives them.
+        state: its state, or its shapes.
         shape: of one image, (space..., channels), such as (height, width, channels).
         layer: path of the module, as `Net.trace` names it.
         hyper: hyperparameters that the network reads.
@@ -190,12 +190,12 @@ def measure(
         raise ShapeError(explain("measure", "shape", got=shape, expected="(space..., channels)",
                                  fix="shape=(28, 28, 1)"))  # fmt: skip
 
-    def outputs(x: Any) -> Any:
+    def outputs(x: Any, params: Any, state: Any) -> Any:
         found = net.trace(params, state, x, train=False, hyper=hyper)
         return layer_output("measure", found, layer, len(shape) + 1)
 
     with conv.using("xla"):  # other formulations multiply by matrices with zeros in them
-        reach = _influence.follow(outputs, shape)
+        reach = _influence.follow(outputs, shape, params, state)
     starts, stops = [], []
     for axis in range(len(shape) - 1):
         others = tuple(i for i in range(1, reach.ndim - 1) if i != axis + 2)

@@ -1,6 +1,6 @@
 """Convolutions: `conv_general_dilated` takes the place of `jax.lax.conv_general_dilated` anywhere.
 
-Formulations side by side; those but the first are products, see `conv_forms.py`:
+Formulations side by side; those but the first are products, see `_conv_forms.py`:
 
 ``"xla"``          ``lax.conv_general_dilated`` as it is; cuDNN on NVIDIA GPUs.
 ``"im2col"``       every window as a row (slices, concatenated), then one product.
@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .conv_products import FORMS, Call, convolve
+from ._conv_products import FORMS, Call, convolve
 
 IMPLEMENTATIONS = ("xla", *FORMS)
 _FIXED: contextvars.ContextVar[str | None] = contextvars.ContextVar("conv", default=None)
@@ -40,8 +40,8 @@ def using(implementation: str | None) -> Iterator[None]:
     Args:
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
 
-    Yields:
-        Nothing.
+    Returns:
+        A context manager, which yields nothing.
 
     Raises:
         ValueError: unknown implementation.
@@ -95,7 +95,7 @@ def conv_general_dilated(
         The array that lax returns.
 
     Raises:
-        ValueError: unknown implementation.
+        ValueError: unknown implementation, a stride or dilation below 1, or shapes that lax refuses.
 
     Example:
         >>> import jax.numpy as jnp
@@ -105,6 +105,7 @@ def conv_general_dilated(
         [2.0, 2.0, 2.0]
     """
     chosen = _formulation(implementation)
+    _check_steps(window_strides, lhs_dilation, rhs_dilation)
     result = partial(
         lax.conv_general_dilated, window_strides=window_strides, padding=padding, lhs_dilation=lhs_dilation,
         rhs_dilation=rhs_dilation, dimension_numbers=dimension_numbers,
@@ -198,6 +199,16 @@ def _check(implementation: str | None) -> None:
             f"convolution: argument 'implementation' is {implementation!r}; expected None or one of "
             f"{IMPLEMENTATIONS}. Fix: choose one of them"
         )
+
+
+def _check_steps(strides: Any, lhs_dilation: Any, rhs_dilation: Any) -> None:
+    names = {"window_strides": strides, "lhs_dilation": lhs_dilation, "rhs_dilation": rhs_dilation}
+    for name, steps in names.items():
+        if any(step < 1 for step in steps or ()):
+            raise ValueError(
+                f"convolution: argument '{name}' is {tuple(steps)}; expected whole numbers of at least 1. "
+                f"Fix: {name}={(1,) * len(steps)}"
+            )
 
 
 def _formulation(implementation: str | None) -> str | None:

@@ -9,13 +9,13 @@ Three formulations, which agree in value and, but for the order of a sum, in gra
                summed; gradients return to the slices. 3 x 3 costs 3 + 3 entries a window, not 9.
 
 Where entries of a window are equal the maximum's gradient goes to the first of them in row-major order, as in
-lax and torch. A NaN anywhere in a window makes its maximum NaN, and which entry then has the gradient is not
-defined. All are differentiable forward, backward and again.
+lax and torch. A NaN anywhere in a window makes its maximum NaN; which entry then has the gradient is not
+defined, nor is it where all are -inf. All are differentiable forward, backward and again.
 
 The rule for ``implementation=None`` was measured by ``python -m bench pool``; the figures are in
-bench/NOTES.md. On CPU select-and-scatter costs 4 to 15 times what the other two cost, alone and in a scan. Of
-these ``"reshape"`` is up to 3 times as fast where windows do not overlap and have many entries or more than 8
-channels, ``"slices"`` elsewhere. On GPU and TPU ``"xla"`` stands.
+bench/NOTES.md. On CPU select-and-scatter costs 4 to 20 times what the other two cost, alone and in a scan. Of
+these ``"reshape"`` is the faster where windows do not overlap and have many entries or more than 8 channels,
+``"slices"`` elsewhere. GPU and TPU were not measured: there ``"xla"`` stands.
 """
 
 import itertools

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks, initializers
-from jaxdl.errors import ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv
 from jaxdl.layers.norm import VARIANCES
 
@@ -182,20 +181,6 @@ def _shortcut(
     if kind == "pad":
         return (PadShortcut(inputs, outputs, stride=stride),)
     return square(inputs, outputs, 1, stride, rngs=rngs), norm(outputs, rngs=rngs)
-
-
-def check_images(op: str, x: jax.Array, channels: int, smallest: int) -> jax.Array:
-    """Return `x` (batch, height, width, channels), or raise what is wrong with its dtype, rank or shape."""
-    x = _checks.floating(op, "x", x)
-    expected = f"(batch, height, width, {channels}) of at least {smallest} x {smallest}"
-    fix = f"build the network with in_channels={x.shape[-1] if x.ndim else 1}"
-    if x.ndim != 4:
-        fix = "x[None] adds the batch axis, x[..., None] the axis of channels"
-    elif x.shape[-1] == channels and min(x.shape[1:3]) < smallest:
-        fix = "enlarge the images, or take a network with fewer strides; below, a stride meets one position"
-    elif x.shape[-1] == channels:
-        return x
-    raise ShapeError(explain(op, "x", got=f"of shape {x.shape}", expected=expected, fix=fix))
 
 
 def norm_of(momentum: float, epsilon: float, variance: str) -> Norm:

@@ -9,14 +9,15 @@ from flax import nnx
 from jax import lax
 
 from jaxdl.errors import ShapeError, explain
-from jaxdl.net import Tree
+
+Tree = dict[Any, Any]
 
 STACKED = "stacked"
 Make = Callable[..., nnx.Module]
 
 
 class ScannedBlocks(nnx.Module):
-    """Blocks of the same shape as one `lax.scan`: compiled once, their arrays with a leading axis of blocks.
+    """Blocks of the same shape as one `lax.scan`: traced once, their arrays with a leading axis of blocks.
 
     Args:
         make: ``make(rngs=...) -> block``, a module from (batch, ...) to the same shape.

@@ -10,7 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear, MaxPool
-from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_images, check_options, norm_of, square
+from jaxdl.models._images import check_images
+from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
 STEMS = ("imagenet", "small")
@@ -36,8 +37,9 @@ class ResNetConfig:
         norm_momentum: how much of the running statistics a step keeps.
         norm_epsilon: added to the variance.
         norm_variance: ``"unbiased"`` (torch's) or ``"biased"`` running variance; see `layers.BatchNorm`.
-        scan_blocks: compile the identical blocks of a stage once, as a scan over stacked parameters; their
-            layout is that of `stack_blocks`.
+        scan_blocks: let the identical blocks of a stage be one scan over stacked parameters, in the layout of
+            `stack_blocks`: a deep network is then traced and lowered in half the time; compiling it on a CPU
+            takes as long, or longer.
 
     Raises:
         ValueError: an entry that is none of these, or depths and widths of different lengths.
@@ -151,7 +153,7 @@ class ResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of any size from `smallest` on to logits."""
-        x = check_images("ResNet", x, self.config.in_channels, self.config.smallest)
+        x = check_images("ResNet", x, channels=self.config.in_channels, least=self.config.smallest)
         x = self.relu(self.bn1(self.conv1(x)))
         for part in (*self.maxpool, *(block for blocks in self.layers for block in blocks)):
             x = part(x)

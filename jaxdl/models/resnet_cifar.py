@@ -10,7 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear
-from jaxdl.models._residual import BasicBlock, check_images, check_options, norm_of, square
+from jaxdl.models._images import check_images
+from jaxdl.models._residual import BasicBlock, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
 
@@ -29,8 +30,9 @@ class CifarResNetConfig:
         norm_momentum: how much of the running statistics a step keeps.
         norm_epsilon: added to the variance.
         norm_variance: ``"unbiased"`` (torch's) or ``"biased"`` running variance; see `layers.BatchNorm`.
-        scan_blocks: compile the identical blocks of a stage once, as a scan over stacked parameters; their
-            layout is that of `stack_blocks`.
+        scan_blocks: let the identical blocks of a stage be one scan over stacked parameters, in the layout of
+            `stack_blocks`: a deep network is then traced and lowered in half the time; compiling it on a CPU
+            takes as long, or longer.
 
     Raises:
         ValueError: a depth that is not 6n + 2, or another entry that is none of these.
@@ -132,7 +134,7 @@ class CifarResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of 3 x 3 or more to logits (batch, classes)."""
-        x = check_images("CifarResNet", x, self.config.in_channels, self.SMALLEST)
+        x = check_images("CifarResNet", x, channels=self.config.in_channels, least=self.SMALLEST)
         x = self.relu(self.bn1(self.conv1(x)))
         for block in (block for blocks in self.layers for block in blocks):
             x = block(x)

@@ -102,8 +102,8 @@ def state_dict(value: Any) -> dict[str, Tensor]:
     if type(value) is not dict:
         raise ValueError(f"it holds a {type(value).__name__} and no state dict")
     for name, found in value.items():
-        if type(name) is not str or type(found) is not Tensor:
-            raise ValueError(f"its entry {str(name)[:80]!r} is no tensor but a {type(found).__name__}, so it "
+        if type(found) is not Tensor:
+            raise ValueError(f"its entry {name[:80]!r} is no tensor but a {type(found).__name__}, so it "
                              "is no state dict by itself")  # fmt: skip
     return value
 

@@ -34,12 +34,12 @@ def from_torchvision(
     layers from (out, in) to (in, out), those of the first dense layer after a map also from the order
     (channel, height, width) to (height, width, channel). Running means and variances go to the state.
     Counters of batches, which older files lack, are left out: no network here reads them. The logits then
-    equal torchvision's, for images normalised with `jaxdl.scaling.imagenet`.
+    equal torchvision's, given images scaled as `torchvision_scaling` says.
 
     The networks are ``jaxdl.models.AlexNet.torchvision``, ``VGG.vgg16`` (``batch_norm=True`` for
     ``vgg16_bn``), ``ResNet.resnet50``, ``GoogLeNet.torchvision`` and their kin. For a ResNet with
-    ``scan_blocks=True`` pass params and state through `jaxdl.models.stack_blocks`. The weights of GoogLeNet
-    that torchvision publishes want ``transform_input=True``.
+    ``scan_blocks=True`` pass params and state through `jaxdl.models.stack_blocks`. The published weights of
+    GoogLeNet were trained on pixels scaled otherwise; `torchvision_scaling` knows how.
 
     Args:
         name: ``"alexnet"``; ``"vgg11"``, 13, 16, 19, each also as ``"vgg11_bn"``; ``"resnet18"``, 34, 50,
@@ -48,8 +48,8 @@ def from_torchvision(
             `download_torchvision` gives: ``.safetensors``, or of ``torch.save`` (see `load_torch`).
         num_classes: outputs that the last layer must have; None takes what is there.
         auxiliary: whether GoogLeNet has its auxiliary heads; False leaves out those of the source.
-        finite: False takes NaN and infinity as well, which are in the classifier of the published
-            ``"IMAGENET1K_FEATURES"`` of VGG-16.
+        finite: False takes NaN and infinity as well, for a file of which only a part is good: the published
+            ``"IMAGENET1K_FEATURES"`` of VGG-16 has no valid numbers in its classifier.
         dtype: floating dtype of the results.
 
     Returns:
@@ -83,19 +83,8 @@ def from_torchvision(
     arrays = _read(source)
     if not auxiliary and name == "googlenet":
         arrays = {key: array for key, array in arrays.items() if not key.startswith(("aux1.", "aux2."))}
-    shapes = {key: tuple(array.shape) for key, array in arrays.items()}
-    if num_classes is not None:
-        num_classes = _checks.positive_integer("from_torchvision", "num_classes", num_classes)
-    entries = state_dict(name, sizes_of(name, shapes, num_classes=num_classes, auxiliary=auxiliary))
-    expected = {key: entry.shape for key, entry in entries.items()}
-    if found := differences(shapes, expected, optional=COUNTER):
-        raise FormatError(
-            explain("from_torchvision", "source", got=_told(source) + "; ".join(found),
-                    expected=f"the {len(expected)} arrays of torchvision's {name}",
-                    fix=remedy(name, shapes, expected))
-        )  # fmt: skip
     trees: dict[str, Tree] = {"params": {}, "state": {}}
-    for key, entry in entries.items():
+    for key, entry in _entries(name, source, arrays, num_classes, auxiliary).items():
         if entry.tree:
             array = _ours(entry, _converted(key, arrays[key], dtype, finite))
             _put(trees[entry.tree], (*entry.layer.place, entry.leaf), jnp.asarray(array, dtype))
@@ -166,6 +155,24 @@ def _read(source: Any) -> dict[str, np.ndarray]:
                                  expected="a mapping of names to arrays, or a path",
                                  fix="pass model.state_dict()"))  # fmt: skip
     return {str(key): _host(key, value) for key, value in source.items()}
+
+
+def _entries(
+    name: str, source: Any, arrays: Mapping[str, np.ndarray], num_classes: int | None, auxiliary: bool
+) -> dict[str, Entry]:
+    """Return what the arrays are, or raise when they are not those of the network."""
+    if num_classes is not None:
+        num_classes = _checks.positive_integer("from_torchvision", "num_classes", num_classes)
+    shapes = {key: array.shape for key, array in arrays.items()}
+    entries = state_dict(name, sizes_of(name, shapes, num_classes=num_classes, auxiliary=auxiliary))
+    expected = {key: entry.shape for key, entry in entries.items()}
+    if found := differences(shapes, expected, optional=COUNTER):
+        raise FormatError(
+            explain("from_torchvision", "source", got=_told(source) + "; ".join(found),
+                    expected=f"the {len(expected)} arrays of torchvision's {name}",
+                    fix=remedy(name, shapes, expected))
+        )  # fmt: skip
+    return entries
 
 
 def _told(source: Any) -> str:

@@ -66,7 +66,7 @@ def download_torchvision(
     Args:
         name: the network, as in `from_torchvision`.
         weights: ``"IMAGENET1K_V1"``; for ResNet 50, 101 and 152 also ``"IMAGENET1K_V2"``; for VGG-16 also
-            ``"IMAGENET1K_FEATURES"``, whose classifier holds NaN.
+            ``"IMAGENET1K_FEATURES"``, whose classifier has no valid numbers.
         folder: where to look and store; None for ``torchvision`` in `jaxdl.data.cache_folder`.
         timeout: seconds without a byte after which the download is given up.
 

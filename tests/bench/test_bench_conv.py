@@ -1,6 +1,7 @@
 """Single convolutions: what their programs compute, their arithmetic, and what the table says of each."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +17,13 @@ INNER = conv.Shape("inner", 2, (5,), 4, 6, (3,), padding=1, groups=2)
 
 
 @pytest.fixture(autouse=True)
-def _short_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_scans(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(conv, "SCAN_STEPS", (2, 3))
     monkeypatch.setattr(conv, "MEMBERS", 2)
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)  # no time is measured here
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def test_arithmetic_is_two_operations_a_tap_and_as_much_for_each_gradient() -> None:
@@ -30,7 +35,7 @@ def test_arithmetic_is_two_operations_a_tap_and_as_much_for_each_gradient() -> N
 @pytest.mark.parametrize("shape", [FIRST, INNER], ids=lambda shape: shape.name)
 def test_a_scan_of_steps_is_the_steps_one_by_one(shape: conv.Shape) -> None:
     scanned = conv.work(shape, "scan", "train", None)
-    step = conv.work(shape, "call", "train", None).function
+    step = jax.jit(conv.work(shape, "call", "train", None).function)
     kernel, x = scanned.arguments
     for index in range(3):
         kernel, slopes = step(kernel, x[index] if shape.first else x)

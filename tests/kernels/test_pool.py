@@ -40,7 +40,7 @@ def arrays(shape: tuple[int, ...], levels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, levels, shape).astype(np.float64)
 
 
-@pytest.mark.parametrize("case", chosen(CASES, 2, 5, 9))
+@pytest.mark.parametrize("case", chosen(CASES, 2, 5))
 def test_maximum_and_its_gradient_equal_loops(case: Any) -> None:
     shape, window, strides, padding, ceil_mode = case
     x = arrays(shape)
@@ -65,7 +65,7 @@ def test_maximum_and_its_gradient_equal_loops(case: Any) -> None:
         np.testing.assert_allclose((dy * g).sum(), (of(g) * x * x).sum(), rtol=1e-4, atol=1e-4, err_msg=how)
 
 
-@pytest.mark.parametrize("case", chosen(CASES, 2, 5, 9))
+@pytest.mark.parametrize("case", chosen(CASES, 2, 5))
 def test_mean_and_its_gradient_equal_loops(case: Any) -> None:
     shape, window, strides, padding, ceil_mode = case
     x = np.random.default_rng(0).normal(size=shape)
@@ -99,7 +99,7 @@ def test_mean_and_its_gradient_equal_loops(case: Any) -> None:
 UNPADDED = [case for case in CASES if case[3] == "VALID" or case[3] == ((1, 1), (1, 1))]
 
 
-@pytest.mark.parametrize("case", chosen(UNPADDED, 0, 3))
+@pytest.mark.parametrize("case", chosen(UNPADDED, 3))
 def test_equals_torch(case: Any) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; the loops say the same")
     shape, window, strides, padding, ceil_mode = case
@@ -138,7 +138,9 @@ def test_nan_and_infinity_propagate(window: Any, strides: Any, implementation: s
             assert np.isfinite(got[~touched]).all()
 
 
-@pytest.mark.parametrize(("window", "strides"), [((2, 2), (2, 2)), ((3, 2), (2, 1))])
+@pytest.mark.parametrize(
+    ("window", "strides"), [pytest.param((2, 2), (2, 2), marks=pytest.mark.slow), ((3, 2), (2, 1))]
+)
 def test_all_modes_of_differentiation_and_vmap(window: Any, strides: Any) -> None:
     x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 1, 5, 4, 1)), jnp.float32)
 

@@ -1,5 +1,6 @@
 """The residual networks of the CIFAR experiments: counts, torch's network, what they learn and refuse."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,6 +19,13 @@ from jaxdl.models._residual import PadShortcut
 PUBLISHED = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
 TINY: dict[str, Any] = {"depth": 8, "widths": (2, 3, 6), "num_classes": 3, "in_channels": 1}
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def plain_convolutions() -> Iterator[None]:
+    """The formulations have tests of their own; XLA compiles its own in a fraction of the time."""
+    with conv.using("xla"):
+        yield
 
 
 def network(**options: Any) -> net.Net:
@@ -44,8 +52,7 @@ def test_weighted_layers_are_as_many_as_the_name_says() -> None:
 def test_multiply_adds() -> None:
     """Those of 3x3 convolutions at 32, 16 and 8 pixels, and of the dense layer."""
     made = net.functional(lambda rngs: CifarResNet.resnet20(rngs=rngs))
-    with conv.using("xla"):
-        table = net.summary(made, jax.ShapeDtypeStruct((2, 32, 32, 3), "float32"))
+    table = net.summary(made, jax.ShapeDtypeStruct((2, 32, 32, 3), "float32"))
     shapes = ((32, 16, 16), (16, 32, 16), (8, 64, 32))
     stages = sum(9 * side**2 * width * (inputs + 5 * width) for side, width, inputs in shapes)
     assert table.macs == 9 * 32**2 * 3 * 16 + stages + 640
@@ -122,7 +129,7 @@ def test_images_are_checked() -> None:
         model(jnp.ones((32, 32, 1)))
     with pytest.raises(ShapeError, match="in_channels=3"):
         model(jnp.ones((2, 32, 32, 3)))
-    with pytest.raises(ShapeError, match=r"at least 3 x 3.*enlarge the images"):
+    with pytest.raises(ShapeError, match="at least 3 x 3"):
         model(jnp.ones((2, 8, 2, 1)))
     with pytest.raises(DtypeError, match="floating"):
         model(jnp.ones((2, 8, 8, 1), jnp.uint8))

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from . import conv_forms as forms
-from .conv_forms import Form, Window
+from . import _conv_forms as forms
+from ._conv_forms import Form, Window
 
 FORMS: dict[str, Form] = {
     "im2col": forms.im2col,
