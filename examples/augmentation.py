@@ -5,7 +5,8 @@ Reached: a dense network trained on 200 MNIST digits is right for 81.6 +- 2.3 % 
 seeds. The ten trainings took 32 seconds of CPU time in all, on a machine that was busy with others.
 
 Run by `JAXDL_DATA=<folder> python examples/augmentation.py [--out out/augmentation]`. Without MNIST there,
-scikit-learn's digits of 8x8 pixels take its place. It fails where augmentation does not help.
+scikit-learn's digits of 8x8 pixels take its place, 50 of them to train, which gains 1 to 3 points. It fails
+where augmentation does not help.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from jaxdl import losses, metrics, optim, train
 from jaxdl.data import augment, load_digits, load_mnist
 from jaxdl.models import MLP, MLPConfig
 
-EXAMPLES, TESTED, SEEDS, BATCH, EPOCHS = 200, 2000, 5, 50, 200
+EXAMPLES = {28: 200, 8: 50}  # By the side of the images.
+TESTED, SEEDS, BATCH, EPOCHS = 2000, 5, 50, 200
 KEY = jax.random.key(0)
 
 
@@ -102,12 +104,17 @@ def pictures(images: np.ndarray, photos: np.ndarray, out: Path) -> None:
 
 def training_augmentation(side: int) -> augment.Augment:
     """Small turns, sizes, slants and shifts by one resampling, then an elastic distortion."""
-    reach = side / 14
-    moves = augment.affine(
-        degrees=(-12, 12), scale=(0.88, 1.12), shear=(-10, 10), rows=(-reach, reach), columns=(-reach, reach)
+    reach = side / 14 if side > 8 else 0.4
+    turn, size, slant = (12, 0.12, 10) if side > 8 else (8, 0.05, 6)
+    both = augment.affine(
+        degrees=(-turn, turn),
+        scale=(1 - size, 1 + size),
+        shear=(-slant, slant),
+        rows=(-reach, reach),
+        columns=(-reach, reach),
     )
-    bends = augment.elastic(alpha=(0, strength(side)), sigma=side / 7)
-    both = augment.compose(moves, bends)
+    if side > 8:  # Digits of 8 pixels have no room to bend.
+        both = augment.compose(both, augment.elastic(alpha=(0, strength(side)), sigma=side / 7))
     # The network is dense: its inputs are rows of pixels.
     return lambda key, x: both(key, x.reshape(-1, side, side)).reshape(x.shape)
 
@@ -118,10 +125,11 @@ def accuracies(images: np.ndarray, labels: np.ndarray, augmentation: augment.Aug
     config = MLPConfig((flat.shape[1], 128, 10))
     net = jaxdl.net.functional(lambda rngs: MLP(config, rngs=rngs))
     optimizer = optim.adam(1e-3)  # One for all seeds: they are one program.
-    tested = min(TESTED, len(flat) - EXAMPLES)
+    count = EXAMPLES[images.shape[1]]
+    tested = min(TESTED, len(flat) - count)
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(flat))
-        few, others = order[:EXAMPLES], order[-tested:]
+        few, others = order[:count], order[-tested:]
         fitted = train.fit(
             net,
             (flat[few], labels[few]),
@@ -150,7 +158,7 @@ def main() -> int:
     pictures(images, photographs(112), options.out)
     print(f"pictures: {options.out}/*.png\n")
 
-    print(f"a dense network trained on {EXAMPLES} digits, accuracy on others in %, by seed")
+    print(f"a dense network trained on {EXAMPLES[images.shape[1]]} digits, accuracy on others in %, by seed")
     table = {}
     for name, augmentation in (("as they are", None), ("augmented", training_augmentation(images.shape[1]))):
         begin = time.perf_counter()
