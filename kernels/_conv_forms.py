@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 TILE_WIDTH = 32
+FEW_TILES = 5
 
 
 class Window(NamedTuple):
@@ -74,21 +75,31 @@ def pointwise(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
 
 
 def tiles(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
-    """Several outputs of a row at once, by a banded matrix: stride and dilation 1 along the last axis.
+    """Several outputs of a row at once, by a banded matrix; stride and dilation 1 along the last axis.
 
     A tile of t outputs takes t + k - 1 inputs instead of t k: less to copy and wider products, for
     (t + k - 1) / k times the arithmetic.
     """
-    *lead, taps, inputs, outputs = w.shape
+    *lead, taps, _, outputs = w.shape
     wide = _sizes(x, w.shape[:-2], window)[-1]
     tile = max(1, min(2 ** round(math.log2(max(1, TILE_WIDTH / outputs))), wide))
     count, span = -(-wide // tile), tile + taps - 1
-    blocks = -(-span // tile)
-    x = _end_last(x, (count + blocks - 1) * tile).reshape(*x.shape[:-2], -1, tile * inputs)
-    spans = jnp.concatenate([lax.slice_in_dim(x, i, i + count, axis=-2) for i in range(blocks)], -1)
-    columns = _columns(spans[..., : span * inputs], (*lead, 1), _along_others(window))
+    spans = _spans(_end_last(x, (count - 1) * tile + span), tile, span)
+    columns = _columns(spans, (*lead, 1), _along_others(window))
     y = _dot(columns, _band(w, tile), window)
     return _end_last(y.reshape(*y.shape[:-2], count * tile, outputs), wide)
+
+
+def _spans(x: jax.Array, tile: int, span: int) -> jax.Array:
+    """Return, every `tile` entries of the last spatial axis, the next `span` as one row of channels."""
+    count, inputs = (x.shape[-2] - span) // tile + 1, x.shape[-1]
+    if count <= FEW_TILES:
+        pieces = [lax.slice_in_dim(x, i * tile, i * tile + span, axis=-2) for i in range(count)]
+        return jnp.stack([piece.reshape(*x.shape[:-2], -1) for piece in pieces], -2)
+    blocks = -(-span // tile)
+    x = _end_last(x, (count + blocks - 1) * tile).reshape(*x.shape[:-2], -1, tile * inputs)
+    rows = jnp.concatenate([lax.slice_in_dim(x, i, i + count, axis=-2) for i in range(blocks)], -1)
+    return rows[..., : span * inputs]
 
 
 def _band(w: jax.Array, tile: int) -> jax.Array:
@@ -177,7 +188,9 @@ def _columns(x: jax.Array, taps: tuple[int, ...], window: Window) -> jax.Array:
 
 
 def _dot(x: jax.Array, w: jax.Array, window: Window) -> jax.Array:
-    return lax.dot_general(x, w, (((x.ndim - 1,), (0,)), ((), ())), precision=window.precision)
+    flat = x.reshape(-1, x.shape[-1])
+    y = lax.dot_general(flat, w, (((1,), (0,)), ((), ())), precision=window.precision)
+    return y.reshape(*x.shape[:-1], w.shape[-1])
 
 
 def _sum(terms: Iterable[jax.Array]) -> jax.Array:

@@ -22,6 +22,8 @@ FORMS: dict[str, Form] = {
 }
 ALL = {**FORMS, "pointwise": forms.pointwise}
 FEW_GROUPS = 4
+# Of the rule: channels below which a product is narrow, and entries of an input beyond the cache of a core.
+NARROW, CACHED = 16, 300_000
 
 
 class Call(NamedTuple):
@@ -41,20 +43,17 @@ class Call(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The formulations of one convolution and of its two gradients.
+    """How one convolution and its two gradients are made.
 
     Attributes:
         call: the convolution.
-        forward: formulation of the value.
-        kernel: formulation whose transpose is the gradient of the kernel.
-        flipped: formulation of the input's gradient as a convolution with the flipped kernel, or None for
-            the transpose of the forward one.
+        form: formulation of the value; the kernel's gradient is its transpose and shares its columns.
+        flipped: take the input's gradient as a convolution with the flipped kernel, not as a transpose.
     """
 
     call: Call
-    forward: str
-    kernel: str
-    flipped: str | None
+    form: str
+    flipped: bool
 
 
 def convolve(call: Call, x: jax.Array, w: jax.Array, features: int, batches: int) -> jax.Array:
@@ -98,7 +97,7 @@ def _fractional(call: Call, x: jax.Array, w: jax.Array) -> jax.Array:
     ones = (1,) * len(sizes)
     back = call._replace(strides=call.lhs_dilation, lhs_dilation=ones, pads=tuple(pads))
     larger = jax.ShapeDtypeStruct((x.shape[0], *sizes, w.shape[-1]), x.dtype)
-    return _transposed("im2col", back, w, larger)(x)
+    return _transposed(forms.im2col, back, w, larger)(x)
 
 
 def _is_coarse(call: Call, w: jax.Array) -> bool:
@@ -133,17 +132,17 @@ def _space_to_depth(call: Call, x: jax.Array, w: jax.Array) -> tuple[Call, jax.A
 
 def _product(plan: Plan) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """Return the convolution of a plan, differentiable in every mode."""
-    call, window = plan.call, plan.call.window
+    call, window, form = plan.call, plan.call.window, ALL[plan.form]
 
     @jax.custom_jvp
     def product(x: jax.Array, w: jax.Array) -> jax.Array:
-        return ALL[plan.forward](_padded(x, call), w, window)
+        return form(_padded(x, call), w, window)
 
     def along_input(dx: jax.Array, w: jax.Array, like: jax.Array) -> jax.Array:
-        if plan.flipped is None:
-            return ALL[plan.forward](_padded(dx, call), w, window)
+        if not plan.flipped:
+            return form(_padded(dx, call), w, window)
         # Backwards this is transposed again, into the form itself.
-        return _transposed(plan.flipped, _flipped(call, w), w, like)(dx)
+        return _transposed(form, _flipped(call, w), w, like)(dx)
 
     def tangent(primals: Any, tangents: Any) -> Any:
         (x, w), (dx, dw) = primals, tangents
@@ -152,18 +151,18 @@ def _product(plan: Plan) -> Callable[[jax.Array, jax.Array], jax.Array]:
         if not isinstance(dx, SymbolicZero):
             parts.append(along_input(dx, w, y))
         if not isinstance(dw, SymbolicZero):
-            parts.append(ALL[plan.kernel](_padded(x, call), dw, window))
+            parts.append(form(_padded(x, call), dw, window))
         return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
     product.defjvp(tangent, symbolic_zeros=True)
     return product
 
 
-def _transposed(form: str, call: Call, w: jax.Array, like: Any) -> Callable[[jax.Array], jax.Array]:
+def _transposed(form: Form, call: Call, w: jax.Array, like: Any) -> Callable[[jax.Array], jax.Array]:
     """Return the transpose of a convolution of arrays like `like` with the flipped kernel."""
     kernel = jnp.flip(w, tuple(range(w.ndim - 2))).swapaxes(-1, -2)
     transpose = jax.linear_transpose(
-        lambda d: ALL[form](_padded(d, call), kernel, call.window),
+        lambda d: form(_padded(d, call), kernel, call.window),
         jax.ShapeDtypeStruct(like.shape, like.dtype),
     )
     return lambda x: transpose(x)[0]
@@ -185,11 +184,11 @@ def _padded(x: jax.Array, call: Call) -> jax.Array:
 def _plan(call: Call, x: jax.Array, w: jax.Array) -> Plan:
     plain = set(call.strides) == {1}
     if set(w.shape[:-2]) == {1}:
-        return Plan(call, "pointwise", "pointwise", "pointwise" if plain else None)
+        return Plan(call, "pointwise", plain)
     if call.implementation is None:
-        return _rule(call, x, w)
+        return Plan(call, *_rule(call, x, w))
     form = call.implementation if _fits(call.implementation, call, w) else "im2col"
-    return Plan(call, form, form, form if plain and form != "tiles" else None)
+    return Plan(call, form, plain and form != "tiles")
 
 
 def _fits(form: str, call: Call, w: jax.Array) -> bool:
@@ -202,14 +201,13 @@ def _fits(form: str, call: Call, w: jax.Array) -> bool:
     return form == "tiles" or (set(w.shape[-2 - last : -2]) == {3} and jnp.issubdtype(w.dtype, jnp.inexact))
 
 
-def _rule(call: Call, x: jax.Array, w: jax.Array) -> Plan:
-    *_, inputs, outputs = w.shape
-    narrow = min(inputs, outputs) < 16
-    plain = set(call.strides) == {1}
-    if narrow and _fits("tiles", call, w):
-        return Plan(call, "tiles", "tiles", None)
-    if _fits("winograd_2d", call, w) and min(inputs, outputs) >= 64:
-        return Plan(call, "winograd_2d", "winograd", "winograd_2d")
+def _rule(call: Call, x: jax.Array, w: jax.Array) -> tuple[str, bool]:
+    """Return the form that was fastest on CPU, and whether its gradient of the input is better flipped."""
+    inputs, outputs = w.shape[-2:]
+    channels, plain = min(inputs, outputs), set(call.strides) == {1}
+    if channels < NARROW and _fits("tiles", call, w):
+        return "tiles", False
     if _fits("winograd", call, w):
-        return Plan(call, "winograd", "winograd", "winograd" if plain else None)
-    return Plan(call, "im2col", "im2col", "im2col" if plain and outputs <= inputs else None)
+        large = channels >= 2 * NARROW and x.size > CACHED and _fits("winograd_2d", call, w)
+        return "winograd_2d" if large else "winograd", plain and w.size <= x.size
+    return ("rows", True) if plain and outputs <= inputs else ("im2col", False)
