@@ -18,7 +18,6 @@ not scattered. Every mode of differentiation works, as often as one likes.
 """
 
 import contextlib
-import contextvars
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -30,7 +29,8 @@ from jax import lax
 from ._conv_products import FORMS, Call, convolve
 
 IMPLEMENTATIONS = ("xla", *FORMS)
-_FIXED: contextvars.ContextVar[str | None] = contextvars.ContextVar("conv", default=None)
+# Part of the key of jit's caches: what was traced by one formulation is traced anew for another.
+_FIXED: Any = jax.make_user_context(None)
 
 
 @contextlib.contextmanager
@@ -51,11 +51,8 @@ def using(implementation: str | None) -> Iterator[None]:
         ...     pass
     """
     _check(implementation)
-    token = _FIXED.set(implementation)
-    try:
+    with _FIXED(implementation):
         yield
-    finally:
-        _FIXED.reset(token)
 
 
 def conv_general_dilated(
@@ -214,7 +211,7 @@ def _check_steps(strides: Any, lhs_dilation: Any, rhs_dilation: Any) -> None:
 def _formulation(implementation: str | None) -> str | None:
     """Return the formulation that is asked for: here, by `using`, or by the platform; None leaves it open."""
     _check(implementation)
-    asked = implementation or _FIXED.get()
+    asked = implementation or _FIXED.value
     return asked or (None if jax.default_backend() == "cpu" else "xla")
 
 

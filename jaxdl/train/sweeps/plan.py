@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.errors import explain
+from jaxdl.kernels.conv import using
 from jaxdl.net import Net
 from jaxdl.train.loop import make_program
 from jaxdl.train.shard import Plan as ShardPlan
@@ -37,7 +38,7 @@ class Facts(NamedTuple):
     Attributes:
         carry: shapes of its state.
         unread: hyperparameters that nothing reads.
-        convolves: whether it holds a convolution of XLA's own.
+        convolves: whether it holds a convolution, of XLA's own or as products.
     """
 
     carry: Carry
@@ -51,7 +52,9 @@ def _facts(parts: Parts, structure: Any, shapes: Any) -> Facts:
     program = make_program(*parts[:4], penalty=parts.penalty)
     key = jax.eval_shape(lambda: jax.random.key(0))
     begun, carry = jax.make_jaxpr(program.start, return_shape=True)(key, key, arrays, hyper)
-    traced = jax.make_jaxpr(program.epoch)(jnp.int32(0), carry, arrays, hyper)
+    # Convolutions that run as products are to be seen too.
+    with using("xla"):
+        traced = jax.make_jaxpr(program.epoch)(jnp.int32(0), carry, arrays, hyper)
     names = sorted(hyper)
     # optax.inject_hyperparams reads them at the start alone, and keeps them in its state.
     idle = [name for name in unread(begun.jaxpr, names) if name in unread(traced.jaxpr, names)]

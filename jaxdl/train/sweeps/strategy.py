@@ -61,7 +61,8 @@ def rule(platform: str, members: int, member_bytes: int, convolves: bool) -> int
     """Return how many members at once are fastest: all of them on an accelerator.
 
     On CPU, as many as have `AT_ONCE_BYTES` of parameters together, a power of two; and one after another
-    where that is fewer than `FEWEST`, or where XLA's own convolution would turn into a slow grouped one.
+    where that is fewer than `FEWEST`, or where convolutions, whose arrays far exceed the parameters, fill the
+    cache alone: 16 LeNets took 1.4 ms a member-step one after another, 2.0 four at once, 2.4 eight at once.
     """
     if platform != "cpu":
         return members
