@@ -15,6 +15,10 @@ Windows of one entry are products over channels, and one kernel a channel is a s
 asked for but ``"xla"``. The gradient of the kernel is one product for each product of the forward pass;
 that of the input is, where the window has no stride, a convolution with the flipped kernel, gathered and
 not scattered. Every mode of differentiation works, as often as one likes.
+
+Winograd's forms take differences of neighbouring inputs: an infinity makes the outputs of its whole pair
+(or square) of windows NaN, where the others keep those that do not see it; and numbers near the largest
+float overflow sooner.
 """
 
 import contextlib

@@ -73,6 +73,7 @@ def test_it_is_downloaded_once(
         (BODY + bytes(3000), FormatError, "bytes expected; cut off"),
         (b"", ConnectionError, "ended after 0 of"),
     ],
+    ids=("other", "short", "long", "empty"),
 )
 def test_a_wrong_body_leaves_nothing(
     server: ThreadingHTTPServer, tmp_path: Path, body: bytes, error: type[Exception], words: str
