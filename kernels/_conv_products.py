@@ -204,9 +204,9 @@ def _fits(form: str, call: Call, w: jax.Array) -> bool:
 def _rule(call: Call, x: jax.Array, w: jax.Array) -> tuple[str, bool]:
     """Return the form that was fastest on CPU, and whether its gradient of the input is better flipped.
 
-    Measured by forward and gradients inside a scan (bench/NOTES.md, "Convolutions"): tiles where a product would
-    be narrow; Winograd's for windows of 3 without stride, in both axes once the input outgrows a core's cache; rows
-    or columns elsewhere. A kernel larger than its input costs more to flip than the gather saves.
+    Measured by value and gradients inside a scan (bench/NOTES.md, "Convolutions"): tiles where a product would
+    be narrow; Winograd's for windows of 3 without stride, in both axes once the input outgrows a core's cache;
+    rows or columns elsewhere. Flipping a kernel larger than its input costs more than it saves.
     """
     inputs, outputs = w.shape[-2:]
     channels, plain = min(inputs, outputs), set(call.strides) == {1}
