@@ -76,7 +76,8 @@ def convolve(call: Call, x: jax.Array, w: jax.Array, features: int, batches: int
 
 def _one(call: Call, x: jax.Array, w: jax.Array) -> jax.Array:
     ones = (1,) * len(call.strides)
-    if call.lhs_dilation != ones and call.strides == ones:
+    # Whole numbers have no transposes.
+    if call.lhs_dilation != ones and call.strides == ones and jnp.issubdtype(x.dtype, jnp.inexact):
         return _fractional(call, x, w)
     if call.lhs_dilation != ones:
         x = _padded(x, call)
@@ -204,9 +205,9 @@ def _fits(form: str, call: Call, w: jax.Array) -> bool:
 def _rule(call: Call, x: jax.Array, w: jax.Array) -> tuple[str, bool]:
     """Return the form that was fastest on CPU, and whether its gradient of the input is better flipped.
 
-    Measured by value and gradients inside a scan (bench/NOTES.md, "Convolutions"): tiles where a product would
-    be narrow; Winograd's for windows of 3 without stride, in both axes once the input outgrows a core's cache;
-    rows or columns elsewhere. Flipping a kernel larger than its input costs more than it saves.
+    Measured by value and gradients inside a scan (bench/NOTES.md, "Convolutions"): tiles where a product
+    would be narrow; Winograd's for windows of 3 without stride, in both axes once the input outgrows a core's
+    cache; rows or columns elsewhere. Flipping a kernel larger than its input costs more than it saves.
     """
     inputs, outputs = w.shape[-2:]
     channels, plain = min(inputs, outputs), set(call.strides) == {1}

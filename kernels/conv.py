@@ -16,9 +16,10 @@ asked for but ``"xla"``. The gradient of the kernel is one product for each prod
 that of the input is, where the window has no stride, a convolution with the flipped kernel, gathered and
 not scattered. Every mode of differentiation works, as often as one likes.
 
-Winograd's forms take differences of neighbouring inputs: an infinity makes the outputs of its whole pair
-(or square) of windows NaN, where the others keep those that do not see it; and numbers near the largest
-float overflow sooner.
+A number that is not finite reaches further than in lax: ``"tiles"`` multiplies zeros with the neighbours of
+a window, and Winograd's forms take their differences, so that an infinity or a NaN makes the outputs of its
+whole tile, pair or square of windows NaN; and numbers near the largest float overflow sooner. Where arrays
+are laid out by explicit sharding, lax's own is used.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import AxisType
 
 from ._conv_products import FORMS, Call, convolve
 
@@ -39,7 +41,7 @@ _FIXED: Any = jax.make_user_context(None)
 
 @contextlib.contextmanager
 def using(implementation: str | None) -> Iterator[None]:
-    """Let every convolution that is traced inside, and names no formulation, use this one.
+    """Let every convolution that this thread traces inside, and that names no formulation, use this one.
 
     Args:
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
@@ -93,7 +95,7 @@ def conv_general_dilated(
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
 
     Returns:
-        The array that lax returns.
+        The array that lax returns; empty, as there, where a kernel is larger than what it is to slide over.
 
     Raises:
         ValueError: unknown implementation, a stride or dilation below 1, or shapes that lax refuses.
@@ -106,19 +108,21 @@ def conv_general_dilated(
         [2.0, 2.0, 2.0]
     """
     chosen = _formulation(implementation)
-    _check_steps(window_strides, lhs_dilation, rhs_dilation)
+    steps = {"window_strides": window_strides, "lhs_dilation": lhs_dilation, "rhs_dilation": rhs_dilation}
+    _check_steps("conv_general_dilated", rhs.ndim - 2, steps)
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    lhs, padding = _cropped(lhs, padding, numbers.lhs_spec[2:], lhs_dilation)
     result = partial(
         lax.conv_general_dilated, window_strides=window_strides, padding=padding, lhs_dilation=lhs_dilation,
         rhs_dilation=rhs_dilation, dimension_numbers=dimension_numbers,
         feature_group_count=feature_group_count, batch_group_count=batch_group_count, precision=precision,
         preferred_element_type=preferred_element_type,
     )  # fmt: skip
-    if chosen == "xla" or out_sharding is not None:
+    if chosen == "xla" or out_sharding is not None or _is_explicit(lhs) or _is_explicit(rhs):
         return result(lhs, rhs, out_sharding=out_sharding)
     wanted = jax.eval_shape(result, lhs, rhs)
     if 0 in (*wanted.shape, *lhs.shape, *rhs.shape):
         return jnp.zeros(wanted.shape, wanted.dtype)
-    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     ones = (1,) * (lhs.ndim - 2)
     gaps = tuple(rhs_dilation or ones)
     x = lhs.transpose(numbers.lhs_spec[0], *numbers.lhs_spec[2:], numbers.lhs_spec[1])
@@ -167,7 +171,7 @@ def conv_transpose(
         The array that lax returns.
 
     Raises:
-        ValueError: unknown implementation.
+        ValueError: unknown implementation, strides or dilation that are not one whole number an axis.
 
     Example:
         >>> import jax.numpy as jnp
@@ -176,6 +180,7 @@ def conv_transpose(
         [2.0, 1.0, 2.0, 1.0]
     """
     space = rhs.ndim - 2
+    _check_steps("conv_transpose", space, {"strides": strides, "rhs_dilation": rhs_dilation})
     if dimension_numbers is None:
         axes = {1: "H", 2: "HW", 3: "HWD"}.get(space, "")
         dimension_numbers = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
@@ -202,14 +207,32 @@ def _check(implementation: str | None) -> None:
         )
 
 
-def _check_steps(strides: Any, lhs_dilation: Any, rhs_dilation: Any) -> None:
-    names = {"window_strides": strides, "lhs_dilation": lhs_dilation, "rhs_dilation": rhs_dilation}
-    for name, steps in names.items():
-        if any(step < 1 for step in steps or ()):
+def _check_steps(op: str, space: int, steps: dict[str, Any]) -> None:
+    for name, value in steps.items():
+        if value is None and name != "strides":
+            continue
+        entries = tuple(value) if isinstance(value, Sequence) else (value,)
+        whole = all(hasattr(step, "__index__") and step >= 1 for step in entries)
+        if len(entries) != space or not isinstance(value, Sequence) or not whole:
             raise ValueError(
-                f"convolution: argument '{name}' is {tuple(steps)}; expected whole numbers of at least 1. "
-                f"Fix: {name}={(1,) * len(steps)}"
+                f"{op}: argument '{name}' is {value!r}; expected {space} whole numbers of at least 1, one a "
+                f"spatial axis. Fix: {name}={(1,) * space}"
             )
+
+
+def _cropped(lhs: jax.Array, padding: Any, axes: Sequence[int], dilation: Any) -> tuple[jax.Array, Any]:
+    """Cut off what negative padding takes away: XLA's convolution on CPU reads beyond the array there."""
+    if isinstance(padding, str) or set(dilation or (1,)) != {1} or min(map(min, padding), default=0) >= 0:
+        return lhs, padding
+    edges = [(0, 0, 0)] * lhs.ndim
+    for axis, (before, after) in zip(axes, padding, strict=True):
+        edges[axis] = (min(before, 0), min(after, 0), 0)
+    kept = tuple((max(before, 0), max(after, 0)) for before, after in padding)
+    return lax.pad(lhs, jnp.zeros((), lhs.dtype), edges), kept
+
+
+def _is_explicit(array: jax.Array) -> bool:
+    return AxisType.Explicit in jax.typeof(array).sharding.mesh.axis_types
 
 
 def _formulation(implementation: str | None) -> str | None:

@@ -54,7 +54,7 @@ def scattered(rng: np.random.Generator) -> tuple[np.ndarray]:
 
 CONV_BAD: tuple[Bad, ...] = (
     ((IMAGES, KERNEL), {"implementation": "fast"}, ValueError, "expected None or one of"),
-    ((IMAGES, KERNEL, (0, 1)), {}, ValueError, r"'window_strides' is \(0, 1\); expected whole numbers"),
+    ((IMAGES, KERNEL, (0, 1)), {}, ValueError, r"'window_strides' is \(0, 1\); expected 2 whole numbers"),
     ((IMAGES, KERNEL), {"rhs_dilation": (1, 0)}, ValueError, r"'rhs_dilation' is \(1, 0\)"),
     ((IMAGES[0], KERNEL), {}, TypeError, "of lax: .* ndim to be equal, got 3 and 4"),
     ((IMAGES, KERNEL[:, :, :1]), {}, ValueError, "of lax: .* feature dimension"),
