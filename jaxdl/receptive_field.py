@@ -84,7 +84,18 @@ class Fields:
         return int(self.start[0].shape[1])
 
     def box(self, position: Sequence[int], unit: int = 0) -> Box:
-        """Return ((start, stop), ...) of the pixels that a unit at `position` depends on."""
+        """Return ((start, stop), ...) of the pixels that a unit at `position` depends on.
+
+        Raises:
+            ValueError: a position that the layer does not have.
+        """
+        for p, start in zip(position, self.start, strict=True):
+            if not 0 <= p < len(start):
+                raise ValueError(
+                    explain("Fields.box", "position", got=tuple(position),
+                            expected=f"positions below {tuple(len(s) for s in self.start)}, counted from 0",
+                            fix="a position of the layer's output")
+                )  # fmt: skip
         sides = zip(self.start, self.stop, position, strict=True)
         return tuple((int(start[p, unit]), int(stop[p, unit])) for start, stop, p in sides)
 
@@ -271,8 +282,9 @@ def _regular(start: np.ndarray, stop: np.ndarray) -> tuple[int, int, int]:
     even = np.flatnonzero((steps == np.diff(stop)) & (steps > 0))
     if not even.size:
         raise ValueError(
-            explain("Fields.field", "shape", got="so small that the edges cut every field",
-                    expected="images in which two neighbours see all of theirs",
+            explain("Fields.field", "shape",
+                    got="cut by the edges everywhere, or irregular, as behind a transposed convolution",
+                    expected="two neighbours whose fields are alike and a step apart",
                     fix="measure with larger images, or use the boxes")
         )  # fmt: skip
     i = int(even[np.argmax((stop - start)[even])])

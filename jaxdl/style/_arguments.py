@@ -31,9 +31,12 @@ def picture(name: str, given: Any, low: float, high: float) -> jax.Array:
     if value.ndim != 3 or not value.size:
         raise ShapeError(
             explain("transfer", name, got=f"of shape {value.shape}", expected="(height, width, channels)",
-                    fix=f"{name}[0] of a batch")
+                    fix=f"{name}[..., None]" if value.ndim == 2 else f"{name}[0] of a batch")
         )  # fmt: skip
     _checks.in_range("transfer", "low", low, -float("inf"), high, f"(-inf, {high})")
+    if not bool(jnp.all(jnp.isfinite(value))):
+        raise ValueError(explain("transfer", name, got="not finite everywhere", expected="finite pixels",
+                                 fix=f"look for them with jnp.isfinite({name})"))  # fmt: skip
     if not bool(jnp.all((value >= low) & (value <= high))):
         raise ValueError(
             explain("transfer", name, got=f"from {float(value.min()):g} to {float(value.max()):g}",

@@ -21,11 +21,11 @@ def test_negative_padding_with_strides_is_a_cut(implementation: str | None) -> N
     rng = np.random.default_rng(0)
     x, w = (jnp.asarray(rng.normal(size=size), jnp.float32) for size in ((3, 9, 2, 7), (3, 3, 3, 3)))
     numbers = ("CHNW", "WOHI", "CWNH")
-    pads = [(-1, 1), (-2, 1)]
+    pads = [(-1, 1), (-2, 1)]  # of W and of H, the order of the kernel's axes
     y = conv.conv_general_dilated(
         x, w, (4, 4), pads, dimension_numbers=numbers, implementation=implementation
     )
-    cut = jnp.pad(x[:, 1:, :, 2:], ((0, 0), (0, 1), (0, 0), (0, 1)))
+    cut = jnp.pad(x[:, 2:, :, 1:], ((0, 0), (0, 1), (0, 0), (0, 1)))
     wanted = jax.lax.conv_general_dilated(cut, w, (4, 4), "VALID", dimension_numbers=numbers)
     np.testing.assert_allclose(y, wanted, atol=1e-5)
 
