@@ -1,5 +1,7 @@
 """VGG: its counts, torch's values and gradients, training, and what it refuses."""
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,9 @@ def test_initial_weights(init: str, variance: float, key: jax.Array) -> None:
         ({"stages": ()}, ValueError, "a convolution or more a stage"),
         ({"stages": ((4,), ())}, ValueError, "a convolution or more a stage"),
         ({"stages": ((4, 0),)}, ValueError, "'stages' is 0"),
+        ({"stages": (64, 128)}, DtypeError, "a tuple of tuples"),
+        ({"stages": 16}, DtypeError, "'stages' is 16 .int.; expected a tuple"),
+        ({"hidden": 4096}, DtypeError, r"Fix: hidden=\(4096,\)"),
         ({"hidden": (-1,)}, ValueError, "'hidden' is -1"),
         ({"batch_norm": "yes"}, ValueError, "True, False"),
         ({"conv_bias": None}, ValueError, "True, False"),
@@ -130,6 +135,12 @@ def test_initial_weights(init: str, variance: float, key: jax.Array) -> None:
 def test_config_refuses(change: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         VGGConfig(**{**vars(SMALL), **change})
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    config = VGGConfig(stages=((np.int64(4),),), hidden=(np.int64(5),), num_classes=np.int64(3),
+                       dropout=np.float32(0.5), norm_momentum=np.float32(0.5), batch_norm=np.True_)  # fmt: skip
+    assert VGGConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
 def test_an_unknown_option_is_refused() -> None:
