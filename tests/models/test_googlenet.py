@@ -86,6 +86,8 @@ def test_auxiliary_heads_answer_in_training_alone(key: jax.Array) -> None:
     assert run(False).shape == (4, 3)
     outputs = run(True)
     assert isinstance(outputs, losses.WithAuxiliary)
+    with pytest.raises(DtypeError, match=r"Fix: losses\.auxiliary_cross_entropy"):
+        losses.softmax_cross_entropy(outputs, jnp.zeros(4, int))
     assert [outputs.main.shape, *(z.shape for z in outputs.auxiliary)] == [(4, 3), (4, 3)]
     seen = jax.eval_shape(lambda p, s, x: made.trace(p, s, x, train=False), params, state, x)
     assert "fc" in seen
