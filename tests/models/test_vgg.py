@@ -139,7 +139,7 @@ def test_config_refuses(change: dict[str, Any], error: type[Exception], words: s
 
 def test_numbers_of_numpy_become_plain() -> None:
     config = VGGConfig(stages=((np.int64(4),),), hidden=(np.int64(5),), num_classes=np.int64(3),
-                       dropout=np.float32(0.5), norm_momentum=np.float32(0.5), batch_norm=np.True_)  # fmt: skip
+                       dropout=np.float32(0.5), norm_momentum=np.float32(0.5))  # fmt: skip
     assert VGGConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
@@ -152,7 +152,13 @@ def test_an_unknown_option_is_refused() -> None:
     ("shape", "error", "words"),
     [
         ((8, 8, 2), ShapeError, r"x\[None\] for a single image"),
+        ((64, 8, 8), ShapeError, r"Fix: x\[..., None\] for one channel; and in_channels=1"),
+        ((2, 8, 8), ShapeError, r"moveaxis\(x, 0, -1\)\[None\] for a single image"),
+        ((5, 5), ShapeError, r"x\[None, ..., None\] for a single image"),
+        ((4, 128), ShapeError, r"x.reshape\(-1, 8, 8, 2\)"),
+        ((4, 129), ShapeError, r"x.reshape\(batch, height, width, channels\)"),
         ((2, 2, 8, 8), ShapeError, "channels come last"),
+        ((2, 3, 8, 8), ShapeError, "channels come last; and in_channels=3"),
         ((2, 8, 8, 3), ShapeError, "in_channels=3"),
         ((2, 8, 1, 2), ShapeError, "at least 2 x 2"),
     ],
