@@ -12,12 +12,15 @@ def entries(config: Any, name: str, *, fix: str | None = None) -> tuple[Any, ...
     """Store the field as a tuple and return it, or raise `DtypeError` where it is a single value."""
     op, value = type(config).__name__, getattr(config, name)
     try:
-        found = tuple(value)
+        # A name alone would come apart into letters.
+        found = None if isinstance(value, str) else tuple(value)
     except TypeError:
+        found = None
+    if found is None:
         raise DtypeError(
             explain(op, name, got=f"{value!r} ({type(value).__name__})", expected="a tuple",
                     fix=fix or f"{name}=({value!r},)")
-        ) from None  # fmt: skip
+        )  # fmt: skip
     object.__setattr__(config, name, found)
     return found
 

@@ -164,6 +164,7 @@ def test_auxiliary_heads_of_the_paper_take_one_size() -> None:
         ({"stages": ()}, ValueError, "a block or more a stage"),
         ({"stages": ((ROWS[0], ROWS[0]),)}, ValueError, "a name of its own"),
         ({"stages": (64,)}, DtypeError, "tuples of InceptionWidths"),
+        ({"auxiliary": "4a"}, DtypeError, r"Fix: auxiliary=\('4a',\)"),
         ({"stem": 64}, DtypeError, "expected a tuple"),
         ({"auxiliary": ("3b",)}, ValueError, "'3b'; expected one of '3a', '4a'"),
         ({"auxiliary_widths": (2,)}, ValueError, "expected 2 widths"),
