@@ -1,6 +1,6 @@
 """Losses. Each returns one value per example; `reduce` turns these into the scalar to be differentiated."""
 
-from .auxiliary import WithAuxiliary as WithAuxiliary
+from ._heads import WithAuxiliary as WithAuxiliary
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy

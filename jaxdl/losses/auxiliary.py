@@ -1,31 +1,14 @@
 """The loss of networks that answer at several depths in training."""
 
 import math
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks, _targets
 from jaxdl.errors import DtypeError, explain
+from jaxdl.losses._heads import WithAuxiliary
 from jaxdl.losses.classification import softmax_cross_entropy
-
-
-class WithAuxiliary(NamedTuple):
-    """Outputs of a network with auxiliary heads in training; in evaluation it returns `main` alone.
-
-    Attributes:
-        main: (batch, ...), what the network is asked for; metrics are measured on it.
-        auxiliary: the outputs of the heads, each shaped as `main`.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> WithAuxiliary(jnp.ones((2, 3)), (jnp.zeros((2, 3)),)).main.shape
-        (2, 3)
-    """
-
-    main: jax.Array
-    auxiliary: tuple[jax.Array, ...]
 
 
 def auxiliary_cross_entropy(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks, _targets
 from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.losses._heads import WithAuxiliary
 
 
 def softmax_cross_entropy(
@@ -52,6 +53,11 @@ def softmax_cross_entropy(
         with its `label_smoothing` and `weight`, for labels in range.
     """
     op = "softmax_cross_entropy"
+    if isinstance(logits, WithAuxiliary):
+        raise DtypeError(
+            explain(op, "logits", got="a WithAuxiliary, the logits of several heads",
+                    expected="the array of one head", fix="losses.auxiliary_cross_entropy takes them all")
+        )  # fmt: skip
     logits = _checks.floating(op, "logits", logits)
     _checks.rank_at_least(op, "logits", logits, 1, "(..., classes)")
     labels = _checks.widened(_checks.array(op, "labels", labels))

@@ -1,6 +1,7 @@
 """What networks of images ask of their input, and the arithmetic of windows that says how small it may be."""
 
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,11 @@ import jax
 
 from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
+
+USUAL_CHANNELS = (1, 3)
+NOTHING_LEFT = "of smaller ones nothing is left to the last layers"
+
+ONE_POSITION = "of smaller ones the last stage that halves gets a single position, around which are zeros"
 
 
 class Window(NamedTuple):
@@ -41,25 +47,58 @@ def smallest(windows: Iterable[Window]) -> int:
     return next(extent for extent in itertools.count(1) if extent_after(extent, chain) >= 1)
 
 
-def check_images(op: str, x: Any, *, channels: int, least: int, exactly: int | None = None) -> jax.Array:
+def check_layout(op: str, x: jax.Array, axes: tuple[str, ...], channels: int) -> None:
+    """Raise `ShapeError` unless `x` is (batch, axes..., channels); the fix is that of the likely mistake."""
+    if x.ndim != len(axes) + 2 or x.shape[-1] != channels:
+        expected = f"(batch, {', '.join(axes)}, {channels})"
+        fix = _channels_fix(x, channels) if x.ndim == len(axes) + 2 else _rank_fix(x, axes, channels)
+        raise ShapeError(explain(op, "x", got=f"of shape {x.shape}", expected=expected, fix=fix))
+
+
+def _channels_fix(x: jax.Array, channels: int) -> str:
+    last = "jnp.moveaxis(x, 1, -1): channels come last"
+    if x.shape[1] == channels:
+        return last
+    if x.shape[1] in USUAL_CHANNELS and x.shape[-1] not in USUAL_CHANNELS:
+        return f"{last}; and in_channels={x.shape[1]}"
+    return f"in_channels={x.shape[-1]}"
+
+
+def _rank_fix(x: jax.Array, axes: tuple[str, ...], channels: int) -> str:
+    single = "for a single image" if len(axes) == 2 else "for a single input"
+    grey = "" if channels == 1 else "; and in_channels=1"
+    if x.ndim == len(axes) + 1:
+        if x.shape[-1] == channels:
+            return f"x[None] {single}"
+        if x.shape[0] == channels > 1:
+            return f"jnp.moveaxis(x, 0, -1)[None] {single}: channels come last"
+        return f"x[..., None] for one channel{grey}"
+    if x.ndim == len(axes) and (x.ndim != 2 or x.shape[0] == x.shape[1]):
+        return f"x[None, ..., None] {single} of one channel{grey}"
+    if x.ndim == len(axes) == 2:
+        side = math.isqrt(x.shape[1] // channels)
+        if side * side * channels == x.shape[1] > 0:
+            return f"x.reshape(-1, {side}, {side}, {channels})"
+    return f"x.reshape(batch, {', '.join(axes)}, channels)"
+
+
+def check_images(
+    op: str,
+    x: Any,
+    *,
+    channels: int,
+    least: int,
+    exactly: int | None = None,
+    reason: str = NOTHING_LEFT,
+    fix: str = "jax.image.resize",
+) -> jax.Array:
     """Return images (batch, height, width, channels), or raise `ShapeError` or `DtypeError`.
 
-    Height and width are at least `least`; both are `exactly` where that is given.
+    Height and width are at least `least`, for the `reason`, and `fix` says what else to do; both are
+    `exactly` where that is given.
     """
     x = _checks.floating(op, "x", x)
-    if x.ndim != 4:
-        fix = "x[None] for a single image" if x.ndim == 3 else "x.reshape(batch, height, width, channels)"
-        raise ShapeError(
-            explain(op, "x", got=f"of shape {x.shape}",
-                    expected=f"(batch, height, width, {channels})", fix=fix)
-        )  # fmt: skip
-    if x.shape[3] != channels:
-        first = x.shape[1] == channels
-        raise ShapeError(
-            explain(op, "x", got=f"of shape {x.shape}", expected=f"(batch, height, width, {channels})",
-                    fix="jnp.moveaxis(x, 1, -1): channels come last" if first else
-                    f"in_channels={x.shape[3]}")
-        )  # fmt: skip
+    check_layout(op, x, ("height", "width"), channels)
     if exactly is not None and x.shape[1:3] != (exactly, exactly):
         raise ShapeError(
             explain(op, "x", got=f"of shape {x.shape}",
@@ -69,7 +108,6 @@ def check_images(op: str, x: Any, *, channels: int, least: int, exactly: int | N
     if min(x.shape[1:3]) < least:
         raise ShapeError(
             explain(op, "x", got=f"of shape {x.shape}",
-                    expected=f"images of at least {least} x {least}: of smaller ones nothing is left to the "
-                    "last layers", fix="jax.image.resize")
+                    expected=f"images of at least {least} x {least}: {reason}", fix=fix)
         )  # fmt: skip
     return x

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxdl import _checks, initializers
 from jaxdl.layers import Activation, BatchNorm, Conv
 from jaxdl.layers.norm import VARIANCES
+from jaxdl.models import _configs
 
 STRIDES_ON = ("3x3", "1x1")
 SHORTCUTS = ("projection", "pad")
@@ -190,11 +191,8 @@ def norm_of(momentum: float, epsilon: float, variance: str) -> Norm:
 
 def check_options(op: str, config: Any) -> None:
     """Check what the configs of all residual networks share."""
-    for name, choices in (
-        ("shortcut", SHORTCUTS), ("zero_init_residual", (True, False)), ("norm_variance", VARIANCES),
-        ("scan_blocks", (True, False)),
-    ):  # fmt: skip
+    for name, choices in (("shortcut", SHORTCUTS), ("norm_variance", VARIANCES)):
         _checks.one_of(op, name, getattr(config, name), choices)
+    _configs.flags(config, "zero_init_residual", "scan_blocks")
     for name, high, text in (("norm_momentum", 1, "[0, 1)"), ("norm_epsilon", math.inf, "[0, inf)")):
-        _checks.in_range(op, name, getattr(config, name), 0, high, text)
-        object.__setattr__(config, name, float(getattr(config, name)))
+        _configs.number(config, name, 0, high, text)

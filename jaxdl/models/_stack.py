@@ -8,6 +8,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv, GlobalAvgPool, Linear, MaxPool
+from jaxdl.models import _configs
+from jaxdl.models._images import check_layout
 
 
 class StackConfig(Protocol):
@@ -32,16 +34,13 @@ class StackConfig(Protocol):
 
 def check(op: str, config: StackConfig) -> None:
     """Bring the entries of a frozen config to whole numbers, or raise."""
-    object.__setattr__(config, "widths", tuple(config.widths))
+    _configs.widths(config, "widths")
     if not config.widths:
         raise ValueError(
             explain(op, "widths", got="()", expected="the channels of at least one block",
                     fix="widths=(16, 32)")
         )  # fmt: skip
-    widths = tuple(_checks.positive_integer(op, "widths", width) for width in config.widths)
-    object.__setattr__(config, "widths", widths)
-    for name in ("kernel_size", "num_classes", "in_channels"):
-        object.__setattr__(config, name, _checks.positive_integer(op, name, getattr(config, name)))
+    _configs.whole(config, "kernel_size", "num_classes", "in_channels")
 
 
 def layers(config: StackConfig, axes: int, rngs: nnx.Rngs) -> list[nnx.Module]:
@@ -64,12 +63,12 @@ def check_input(op: str, x: jax.Array, config: StackConfig, axes: tuple[str, ...
     """Return a floating input (batch, space..., channels) that is large enough to be pooled, or raise."""
     x = _checks.floating(op, "x", x)
     least = 2 ** (len(config.widths) - 1)
-    wrong = x.ndim != len(axes) + 2 or x.shape[-1] != config.in_channels
-    if wrong or min(x.shape[1:-1]) < least:
+    check_layout(op, x, axes, config.in_channels)
+    if min(x.shape[1:-1]) < least:
         names = ", ".join(axes)
         raise ShapeError(
             explain(op, "x", got=f"of shape {x.shape}",
                     expected=f"(batch, {names}, {config.in_channels}), at least {least} along {names}",
-                    fix="x[..., None] adds the channel; fewer widths take smaller inputs")
+                    fix=f"fewer widths than {len(config.widths)} take smaller inputs")
         )  # fmt: skip
     return x

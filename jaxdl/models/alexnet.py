@@ -1,6 +1,7 @@
 """AlexNet: five convolutions and three dense layers, as the paper has it and as torchvision ships it."""
 
 import dataclasses
+import math
 from typing import Any, Self
 
 import jax
@@ -19,6 +20,7 @@ from jaxdl.layers import (
     MaxPool,
 )
 from jaxdl.layers.dropout import SCALES
+from jaxdl.models import _configs
 from jaxdl.models._images import Window, check_images, extent_after, smallest
 
 POOL = Window(3, 2)
@@ -39,6 +41,10 @@ class AlexNetStage:
         first_bias: value of the biases before training with ``init="paper"``.
         response_norm: whether a local response norm follows, ``n=5, k=2, alpha=1e-4, beta=0.75``.
         pool: whether a max pooling follows, of overlapping windows: 3 x 3 with stride 2.
+
+    Raises:
+        ValueError: an entry that is none of these.
+        DtypeError: a size that is no whole number.
     """
 
     features: int
@@ -49,6 +55,12 @@ class AlexNetStage:
     first_bias: float = 0.0
     response_norm: bool = False
     pool: bool = False
+
+    def __post_init__(self) -> None:
+        _configs.whole(self, "features", "window", "stride", "groups")
+        _configs.whole(self, "padding", least=0)
+        _configs.number(self, "first_bias", -math.inf, math.inf, "(-inf, inf)")
+        _configs.flags(self, "response_norm", "pool")
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -92,7 +104,7 @@ class AlexNetConfig:
 
     Raises:
         ValueError: an entry that is none of these, or images of which the stages leave nothing.
-        DtypeError: a size that is no whole number.
+        DtypeError: a size that is no whole number, or a number where there is a tuple.
         ShapeError: channels that the groups of their stage do not divide.
     """
 
@@ -108,25 +120,25 @@ class AlexNetConfig:
     init: str = "he"
 
     def __post_init__(self) -> None:
+        rows = _configs.entries(self, "stages", fix="stages=(AlexNetStage(64, 11),)")
         # A model file brings its rows as dicts.
-        stages = [AlexNetStage(**row) if isinstance(row, dict) else row for row in self.stages]
-        object.__setattr__(self, "stages", tuple(stages))
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        for name in ("num_classes", "in_channels", "pool_to"):
-            _checks.positive_integer("AlexNetConfig", name, getattr(self, name))
-        for size in self.hidden:
-            _checks.positive_integer("AlexNetConfig", "hidden", size)
+        stages = tuple(AlexNetStage(**row) if isinstance(row, dict) else row for row in rows)
+        object.__setattr__(self, "stages", stages)
+        _configs.widths(self, "hidden")
+        _configs.whole(self, "num_classes", "in_channels", "pool_to")
         for name, choices in (("dropout_place", PLACES), ("dropout_scale", SCALES), ("init", INITS)):
             _checks.one_of("AlexNetConfig", name, getattr(self, name), choices)
-        if not isinstance(self.dropout, str):
-            _checks.in_range("AlexNetConfig", "dropout", self.dropout, 0, 1, "[0, 1)")
+        _configs.rates(self, "dropout")
         self._check_stages()
 
     def _check_stages(self) -> None:
+        if not self.stages or not all(isinstance(stage, AlexNetStage) for stage in self.stages):
+            raise ValueError(
+                explain("AlexNetConfig", "stages", got=self.stages, expected="an AlexNetStage or more",
+                        fix="stages=(AlexNetStage(64, 11),)")
+            )  # fmt: skip
         inputs = self.in_channels
         for stage in self.stages:
-            for name, least in (("features", 1), ("window", 1), ("stride", 1), ("groups", 1), ("padding", 0)):
-                _checks.positive_integer("AlexNetStage", name, getattr(stage, name), least=least)
             if inputs % stage.groups or stage.features % stage.groups:
                 raise ShapeError(
                     explain("AlexNetStage", "groups", got=stage.groups,
@@ -135,8 +147,7 @@ class AlexNetConfig:
                 )  # fmt: skip
             inputs = stage.features
         if self.image_size is not None:
-            least = smallest(self.windows)
-            _checks.positive_integer("AlexNetConfig", "image_size", self.image_size, least=least)
+            _configs.whole(self, "image_size", least=smallest(self.windows))
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -147,7 +158,7 @@ class AlexNetConfig:
     def flat(self) -> int:
         """Inputs of the first dense layer."""
         side = self.pool_to if self.image_size is None else extent_after(self.image_size, self.windows)
-        return side**2 * (self.stages[-1].features if self.stages else self.in_channels)
+        return side**2 * self.stages[-1].features
 
 
 class AlexNet(nnx.Module):

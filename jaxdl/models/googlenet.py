@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.layers import Dropout, GlobalAvgPool, Linear, LocalResponseNorm, MaxPool
 from jaxdl.losses import WithAuxiliary
+from jaxdl.models import _configs
 from jaxdl.models._images import Window, check_images, extent_after, smallest
 from jaxdl.models.inception import (
     AUXILIARY_POOLS,
@@ -70,7 +71,7 @@ class GoogLeNetConfig:
 
     Raises:
         ValueError: an entry that is none of these.
-        DtypeError: a size that is no whole number.
+        DtypeError: a size that is no whole number, or a number where there is a tuple.
         ShapeError: an `image_size` of which the auxiliary heads do not get 4 x 4.
     """
 
@@ -92,16 +93,11 @@ class GoogLeNetConfig:
     init: str = "he"
 
     def __post_init__(self) -> None:
-        for name in ("stem", "auxiliary", "auxiliary_widths"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        # A model file brings its rows as dicts.
-        stages = (
-            tuple(InceptionWidths(**row) if isinstance(row, dict) else row for row in s) for s in self.stages
-        )
-        object.__setattr__(self, "stages", tuple(stages))
+        _configs.entries(self, "auxiliary")
+        rows = _configs.entries(self, "stages", fix="stages=jaxdl.models.googlenet.SZEGEDY")
+        object.__setattr__(self, "stages", tuple(map(_stage, rows)))
         self._check_sizes()
-        for name in ("batch_norm", "response_norm", "transform_input"):
-            _checks.one_of("GoogLeNetConfig", name, getattr(self, name), (True, False))
+        _configs.flags(self, "batch_norm", "response_norm", "transform_input")
         choices = {
             "init": INITS,
             "auxiliary_pool": AUXILIARY_POOLS,
@@ -110,21 +106,18 @@ class GoogLeNetConfig:
         }
         for name, known in choices.items():
             _checks.one_of("GoogLeNetConfig", name, getattr(self, name), known)
-        for name in ("dropout", "auxiliary_dropout"):
-            if not isinstance(getattr(self, name), str):
-                _checks.in_range("GoogLeNetConfig", name, getattr(self, name), 0, 1, "[0, 1)")
+        _configs.whole(self, "wide_window", "last_pool")
+        _configs.rates(self, "dropout", "auxiliary_dropout")
         self._check_blocks()
 
     def _check_sizes(self) -> None:
-        for name in ("num_classes", "in_channels", "image_size"):
-            _checks.positive_integer("GoogLeNetConfig", name, getattr(self, name))
+        _configs.whole(self, "num_classes", "in_channels", "image_size")
         for name, count in (("stem", 3), ("auxiliary_widths", 2)):
-            widths = getattr(self, name)
-            if len(widths) != count:
-                raise ValueError(explain("GoogLeNetConfig", name, got=widths, expected=f"{count} widths",
-                                         fix=f"{name}={getattr(type(self), name)}"))  # fmt: skip
-            for width in widths:
-                _checks.positive_integer("GoogLeNetConfig", name, width)
+            fix = f"{name}={getattr(type(self), name)}"
+            _configs.widths(self, name, fix=fix)
+            if len(getattr(self, name)) != count:
+                raise ValueError(explain("GoogLeNetConfig", name, got=getattr(self, name),
+                                         expected=f"{count} widths", fix=fix))  # fmt: skip
 
     def _check_blocks(self) -> None:
         names = [row.name for row in self.rows]
@@ -301,6 +294,17 @@ def _config(auxiliary: bool, num_classes: int, in_channels: int, options: dict[s
     _checks.one_of("GoogLeNet", "auxiliary", auxiliary, (True, False))
     heads = ("4a", "4d") if auxiliary else ()
     return GoogLeNetConfig(auxiliary=heads, num_classes=num_classes, in_channels=in_channels, **options)
+
+
+def _stage(rows: Any) -> tuple[InceptionWidths, ...]:
+    """Return the rows of a stage; a model file brings them as dicts."""
+    known = rows if isinstance(rows, tuple | list) else ()
+    found = tuple(InceptionWidths(**row) if isinstance(row, dict) else row for row in known)
+    if not isinstance(rows, tuple | list) or not all(isinstance(row, InceptionWidths) for row in found):
+        raise DtypeError(explain("GoogLeNetConfig", "stages", got=f"a tuple that holds {rows!r}",
+                                 expected="tuples of InceptionWidths",
+                                 fix="stages=jaxdl.models.googlenet.SZEGEDY"))  # fmt: skip
+    return found
 
 
 def _max_pool(window: Window) -> MaxPool:

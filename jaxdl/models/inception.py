@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxdl import _checks, initializers
+from jaxdl import initializers
 from jaxdl.errors import DtypeError, explain
 from jaxdl.initializers import Initializer
 from jaxdl.layers import (
@@ -22,6 +22,7 @@ from jaxdl.layers import (
     Linear,
     MaxPool,
 )
+from jaxdl.models import _configs
 from jaxdl.models._images import Window
 
 INITS: dict[str, Callable[[], Initializer]] = {
@@ -65,15 +66,12 @@ class InceptionWidths:
                         expected="a key that is no attribute of flax.nnx.Dict", fix="name='3a'")
             )  # fmt: skip
         for field in ("middle", "wide"):
-            pair = tuple(getattr(self, field))
-            object.__setattr__(self, field, pair)
-            if len(pair) != 2:
-                raise ValueError(explain("InceptionWidths", field, got=pair, expected="two widths",
-                                         fix=f"{field}=(96, 128)"))  # fmt: skip
-        for field in ("single", "middle", "wide", "pooled"):
-            value = getattr(self, field)
-            for width in value if isinstance(value, tuple) else (value,):
-                _checks.positive_integer("InceptionWidths", field, width)
+            fix = f"{field}=(96, 128)"
+            _configs.widths(self, field, fix=fix)
+            if len(getattr(self, field)) != 2:
+                raise ValueError(explain("InceptionWidths", field, got=getattr(self, field),
+                                         expected="two widths", fix=fix))  # fmt: skip
+        _configs.whole(self, "single", "pooled")
 
     @property
     def outputs(self) -> int:

@@ -23,6 +23,7 @@ from jaxdl.layers import (
 )
 from jaxdl.layers.activation import ACTIVATIONS
 from jaxdl.models._digit_codes import digit_codes
+from jaxdl.models._images import check_images
 
 # For each of the 16 maps of C3 the maps of S2 that it sees: threes, fours that are neighbours, fours that are
 # not, and one that sees all.
@@ -162,12 +163,12 @@ def _pool(config: LeNet5Config, width: int, rngs: nnx.Rngs) -> list[nnx.Module]:
 
 
 def _images(x: jax.Array, channels: int) -> jax.Array:
-    x = _checks.floating("LeNet5", "x", x)
-    if x.ndim != 4 or x.shape[1] != x.shape[2] or x.shape[1] not in SIDES or x.shape[3] != channels:
+    x = check_images("LeNet5", x, channels=channels, least=1)
+    if x.shape[1] != x.shape[2] or x.shape[1] not in SIDES:
         raise ShapeError(
             explain("LeNet5", "x", got=f"of shape {x.shape}",
                     expected=f"(batch, 32, 32, {channels}), or 28 by 28, channels last",
-                    fix=f"x.reshape(-1, 28, 28, {channels}), or jax.image.resize to 32 by 32")
+                    fix=f"jax.image.resize(x, ({x.shape[0]}, 32, 32, {channels}), 'linear')")
         )  # fmt: skip
     return x
 

@@ -10,7 +10,8 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear, MaxPool
-from jaxdl.models._images import check_images
+from jaxdl.models import _configs
+from jaxdl.models._images import ONE_POSITION, check_images
 from jaxdl.models._residual import BLOCKS, STRIDES_ON, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
@@ -43,7 +44,7 @@ class ResNetConfig:
 
     Raises:
         ValueError: an entry that is none of these, or depths and widths of different lengths.
-        DtypeError: a count that is no whole number.
+        DtypeError: a count that is no whole number, or a number where there is a tuple.
     """
 
     depths: tuple[int, ...] = (2, 2, 2, 2)
@@ -61,12 +62,9 @@ class ResNetConfig:
     scan_blocks: bool = False
 
     def __post_init__(self) -> None:
-        check = partial(_checks.positive_integer, "ResNetConfig")
         for name in ("depths", "widths"):
-            sizes = tuple(check(name, size) for size in getattr(self, name))
-            object.__setattr__(self, name, sizes)
-        for name in ("num_classes", "in_channels"):
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+            _configs.widths(self, name, fix=f"{name}={getattr(type(self), name)}")
+        _configs.whole(self, "num_classes", "in_channels")
         if not self.depths or len(self.depths) != len(self.widths):
             raise ValueError(
                 explain("ResNetConfig", "depths", got=self.depths,
@@ -151,9 +149,14 @@ class ResNet(nnx.Module):
         """Bottlenecks (3, 8, 36, 3): 60,192,808 parameters; `options` are fields of `ResNetConfig`."""
         return cls(ResNetConfig((3, 8, 36, 3), "bottleneck", **options), rngs=rngs)
 
+    @property
+    def _fix(self) -> str:
+        return "jax.image.resize" + (", or stem='small'" if self.config.stem == "imagenet" else "")
+
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of any size from `smallest` on to logits."""
-        x = check_images("ResNet", x, channels=self.config.in_channels, least=self.config.smallest)
+        x = check_images("ResNet", x, channels=self.config.in_channels, least=self.config.smallest,
+                         reason=ONE_POSITION, fix=self._fix)  # fmt: skip
         x = self.relu(self.bn1(self.conv1(x)))
         for part in (*self.maxpool, *(block for blocks in self.layers for block in blocks)):
             x = part(x)

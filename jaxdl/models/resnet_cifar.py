@@ -7,10 +7,10 @@ from typing import Any, Self
 import jax
 from flax import nnx
 
-from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, GlobalAvgPool, Linear
-from jaxdl.models._images import check_images
+from jaxdl.models import _configs
+from jaxdl.models._images import ONE_POSITION, check_images
 from jaxdl.models._residual import BasicBlock, check_options, norm_of, square
 from jaxdl.models._stages import stage
 
@@ -36,7 +36,7 @@ class CifarResNetConfig:
 
     Raises:
         ValueError: a depth that is not 6n + 2, or another entry that is none of these.
-        DtypeError: a count that is no whole number.
+        DtypeError: a count that is no whole number, or a number where there is a tuple.
     """
 
     depth: int = 20
@@ -51,10 +51,8 @@ class CifarResNetConfig:
     scan_blocks: bool = False
 
     def __post_init__(self) -> None:
-        check = partial(_checks.positive_integer, "CifarResNetConfig")
-        for name in ("depth", "num_classes", "in_channels"):
-            object.__setattr__(self, name, check(name, getattr(self, name)))
-        object.__setattr__(self, "widths", tuple(check("widths", width) for width in self.widths))
+        _configs.whole(self, "depth", "num_classes", "in_channels")
+        _configs.widths(self, "widths", fix="widths=(16, 32, 64)")
         if self.depth < 8 or self.depth % 6 != 2:
             nearest = max(8, 6 * round((self.depth - 2) / 6) + 2)
             raise ValueError(
@@ -134,7 +132,8 @@ class CifarResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, height, width, in_channels) of 3 x 3 or more to logits (batch, classes)."""
-        x = check_images("CifarResNet", x, channels=self.config.in_channels, least=self.SMALLEST)
+        x = check_images("CifarResNet", x, channels=self.config.in_channels, least=self.SMALLEST,
+                         reason=ONE_POSITION)  # fmt: skip
         x = self.relu(self.bn1(self.conv1(x)))
         for block in (block for blocks in self.layers for block in blocks):
             x = block(x)

@@ -8,9 +8,10 @@ import jax
 from flax import nnx
 
 from jaxdl import _checks, initializers
-from jaxdl.errors import explain
+from jaxdl.errors import DtypeError, explain
 from jaxdl.initializers import Initializer
 from jaxdl.layers import Activation, AdaptiveAvgPool, BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool
+from jaxdl.models import _configs
 from jaxdl.models._images import Window, check_images, smallest
 
 STAGES = {
@@ -48,7 +49,7 @@ class VGGConfig:
 
     Raises:
         ValueError: an entry that is none of these.
-        DtypeError: a size that is no whole number.
+        DtypeError: a size that is no whole number, or a number where there is a tuple.
     """
 
     stages: tuple[tuple[int, ...], ...] = STAGES[16]
@@ -63,24 +64,19 @@ class VGGConfig:
     init: str = "he"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(map(tuple, self.stages)))
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        for name in ("num_classes", "in_channels", "pool_to"):
-            _checks.positive_integer("VGGConfig", name, getattr(self, name))
-        for name, sizes in (("stages", sum(self.stages, ())), ("hidden", self.hidden)):
-            for size in sizes:
-                _checks.positive_integer("VGGConfig", name, size)
+        _configs.whole(self, "num_classes", "in_channels", "pool_to")
+        _configs.widths(self, "hidden")
+        rows = _configs.entries(self, "stages", fix="stages=((64, 64), (128, 128))")
+        object.__setattr__(self, "stages", tuple(map(_stage, rows)))
         if not self.stages or not all(self.stages):
             raise ValueError(
                 explain("VGGConfig", "stages", got=self.stages, expected="a convolution or more a stage",
                         fix="stages=((64, 64), (128, 128))")
             )  # fmt: skip
-        for name in ("batch_norm", "conv_bias"):
-            _checks.one_of("VGGConfig", name, getattr(self, name), (True, False))
+        _configs.flags(self, "batch_norm", "conv_bias")
         _checks.one_of("VGGConfig", "init", self.init, INITS)
-        _checks.in_range("VGGConfig", "norm_momentum", self.norm_momentum, 0, 1, "[0, 1)")
-        if not isinstance(self.dropout, str):
-            _checks.in_range("VGGConfig", "dropout", self.dropout, 0, 1, "[0, 1)")
+        _configs.number(self, "norm_momentum", 0, 1, "[0, 1)")
+        _configs.rates(self, "dropout")
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -145,6 +141,16 @@ class VGG(nnx.Module):
         for layer in (*self.features, self.avgpool, self.flatten, *self.classifier):
             x = layer(x)
         return x
+
+
+def _stage(widths: Any) -> tuple[int, ...]:
+    if not isinstance(widths, tuple | list):
+        raise DtypeError(
+            explain("VGGConfig", "stages", got=f"a tuple that holds {widths!r}",
+                    expected="a tuple of tuples, the convolutions stage by stage",
+                    fix="stages=((64, 64), (128, 128))")
+        )  # fmt: skip
+    return tuple(_checks.positive_integer("VGGConfig", "stages", width) for width in widths)
 
 
 def _features(config: VGGConfig, rngs: nnx.Rngs) -> list[nnx.Module]:

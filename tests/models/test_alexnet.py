@@ -1,5 +1,7 @@
 """AlexNet: its counts, torch's values and gradients, training, and what it refuses."""
 
+import dataclasses
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -143,13 +145,25 @@ def test_initial_parameters(init: str, biases: list[int], variance: float, key: 
         ({"dropout_scale": "test"}, ValueError, "'training', 'evaluation'"),
         ({"image_size": 8}, ValueError, "'image_size' is 8; expected at least 9"),
         ({"stages": (AlexNetStage(6, 3, groups=2),)}, ShapeError, "a divisor of 3 channels in and 6 out"),
-        ({"stages": (AlexNetStage(6, 0),)}, ValueError, "'window' is 0"),
-        ({"stages": (AlexNetStage(6, 3, padding=-1),)}, ValueError, "'padding' is -1"),
+        ({"stages": ({"features": 6, "window": 0},)}, ValueError, "'window' is 0"),
+        ({"stages": ({"features": 6, "window": 3, "padding": -1},)}, ValueError, "'padding' is -1"),
+        ({"stages": ()}, ValueError, "an AlexNetStage or more"),
+        ({"stages": (6,)}, ValueError, "an AlexNetStage or more"),
+        ({"stages": 6}, DtypeError, "expected a tuple"),
+        ({"hidden": 64}, DtypeError, r"Fix: hidden=\(64,\)"),
     ],
 )
 def test_config_refuses(change: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         AlexNetConfig(**{**vars(SMALL), **change})
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    stage = AlexNetStage(np.int64(6), np.int64(3), first_bias=np.float32(1), pool=np.bool_(True))
+    config = AlexNetConfig(stages=(stage,), image_size=np.int64(9), hidden=(np.int64(4),),
+                           num_classes=np.int64(3), dropout=np.float32(0.5))  # fmt: skip
+    text = json.dumps(dataclasses.asdict(config))
+    assert AlexNetConfig(**json.loads(text)) == config
 
 
 def test_an_unknown_option_is_refused() -> None:

@@ -1,5 +1,7 @@
 """GoogLeNet: its counts, the Inception block against torch, auxiliary heads, and what it refuses."""
 
+import dataclasses
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,8 @@ def test_auxiliary_heads_answer_in_training_alone(key: jax.Array) -> None:
     assert run(False).shape == (4, 3)
     outputs = run(True)
     assert isinstance(outputs, losses.WithAuxiliary)
+    with pytest.raises(DtypeError, match=r"Fix: losses\.auxiliary_cross_entropy"):
+        losses.softmax_cross_entropy(outputs, jnp.zeros(4, int))
     assert [outputs.main.shape, *(z.shape for z in outputs.auxiliary)] == [(4, 3), (4, 3)]
     seen = jax.eval_shape(lambda p, s, x: made.trace(p, s, x, train=False), params, state, x)
     assert "fc" in seen
@@ -159,6 +163,9 @@ def test_auxiliary_heads_of_the_paper_take_one_size() -> None:
         ({"stem": (3, 0, 4)}, ValueError, "'stem' is 0"),
         ({"stages": ()}, ValueError, "a block or more a stage"),
         ({"stages": ((ROWS[0], ROWS[0]),)}, ValueError, "a name of its own"),
+        ({"stages": (64,)}, DtypeError, "tuples of InceptionWidths"),
+        ({"auxiliary": "4a"}, DtypeError, r"Fix: auxiliary=\('4a',\)"),
+        ({"stem": 64}, DtypeError, "expected a tuple"),
         ({"auxiliary": ("3b",)}, ValueError, "'3b'; expected one of '3a', '4a'"),
         ({"auxiliary_widths": (2,)}, ValueError, "expected 2 widths"),
         ({"auxiliary_pool": "mean"}, ValueError, "'adaptive', 'window'"),
@@ -203,6 +210,13 @@ def test_widths_are_checked(row: tuple[Any, ...], error: type[Exception], words:
 def test_images_are_checked(shape: tuple[int, ...], words: str) -> None:
     with pytest.raises(ShapeError, match=words):
         nnx.eval_shape(lambda: GoogLeNet(SMALL, rngs=nnx.Rngs(0))(jnp.zeros(shape)))
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    row = InceptionWidths("3a", np.int64(2), (np.int64(2), 3), (2, np.int64(2)), np.int64(1))
+    config = GoogLeNetConfig(stages=((row,),), stem=(np.int64(2), 2, 2), wide_window=np.int64(5),
+                             num_classes=np.int64(3), dropout=np.float32(0.5))  # fmt: skip
+    assert GoogLeNetConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
 def test_an_unknown_option_is_refused() -> None:

@@ -210,9 +210,11 @@ def test_config_refuses(change: dict[str, Any], error: type[Exception], words: s
 @pytest.mark.parametrize(
     ("shape", "dtype", "error", "words"),
     [
-        ((2, 28, 28), "float32", ShapeError, r"\(batch, 32, 32, 1\)"),
-        ((2, 28, 28, 3), "float32", ShapeError, "channels last"),
-        ((2, 8, 8, 1), "float32", ShapeError, "jax.image.resize"),
+        ((2, 28, 28), "float32", ShapeError, r"Fix: x\[..., None\] for one channel$"),
+        ((2, 784), "float32", ShapeError, r"Fix: x.reshape\(-1, 28, 28, 1\)"),
+        ((2, 1, 28, 28), "float32", ShapeError, r"Fix: jnp.moveaxis\(x, 1, -1\)"),
+        ((2, 28, 28, 3), "float32", ShapeError, "in_channels=3"),
+        ((2, 8, 8, 1), "float32", ShapeError, r"Fix: jax.image.resize\(x, \(2, 32, 32, 1\), 'linear'\)"),
         ((2, 28, 32, 1), "float32", ShapeError, "or 28 by 28"),
         ((2, 28, 28, 1), "uint8", DtypeError, "floating"),
     ],

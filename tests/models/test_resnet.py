@@ -186,6 +186,7 @@ def test_it_learns_and_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
+        ({"depths": 18}, DtypeError, r"Fix: depths=\(2, 2, 2, 2\)"),
         ({"depths": (2, 0)}, ValueError, "'depths' is 0; expected at least 1"),
         ({"depths": (2, 2, 2)}, ValueError, "one a width, of which there are 2"),
         ({"depths": (), "widths": ()}, ValueError, "one a width"),
@@ -214,7 +215,9 @@ def test_images_are_checked() -> None:
         model(jnp.ones((32, 32, 2)))
     with pytest.raises(ShapeError, match="in_channels=3"):
         model(jnp.ones((2, 32, 32, 3)))
-    with pytest.raises(ShapeError, match=r"of shape \(2, 4, 32, 2\).*at least 5 x 5"):
+    with pytest.raises(
+        ShapeError, match=r"of shape \(2, 4, 32, 2\).*at least 5 x 5: .*a single position.*small"
+    ):
         model(jnp.ones((2, 4, 32, 2)))
     with pytest.raises(DtypeError, match="floating"):
         model(jnp.ones((2, 32, 32, 2), jnp.uint8))

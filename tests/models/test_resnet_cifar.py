@@ -105,6 +105,7 @@ def test_a_scanned_network_learns() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
+        ({"widths": 16}, DtypeError, r"Fix: widths=\(16, 32, 64\)"),
         ({"depth": 18}, ValueError, r"'depth' is 18; expected 6n \+ 2.*Fix: depth=20, the nearest"),
         ({"depth": 112}, ValueError, "depth=110"),
         ({"depth": 2}, ValueError, "depth=8"),

@@ -72,6 +72,7 @@ MODELS_ONE: dict[str, Any] = {
     ("change", "error", "words"),
     [
         ({"widths": ()}, ValueError, "at least one block"),
+        ({"widths": 16}, DtypeError, r"Fix: widths=\(16,\)"),
         ({"widths": (4, 0)}, ValueError, "'widths' is 0"),
         ({"kernel_size": 2.5}, DtypeError, "a whole number"),
         ({"num_classes": 0}, ValueError, "at least 1"),
@@ -87,10 +88,14 @@ def test_configs_refuse(kind: str, change: dict[str, Any], error: type[Exception
     ("kind", "shape", "words"),
     [
         ("signal", (2, 16), r"\(batch, length, 1\)"),
-        ("signal", (2, 16, 3), "adds the channel"),
+        ("signal", (2, 16), r"x\[..., None\] for one channel"),
+        ("signal", (2, 16, 3), "in_channels=3"),
+        ("signal", (2, 1, 16), "channels come last"),
+        ("signal", (16,), r"x\[None, ..., None\] for a single input"),
+        ("volume", (2, 8, 8, 8), r"x\[..., None\] for one channel"),
         ("signal", (2, 1, 1), "at least 2 along length"),
         ("volume", (2, 8, 8, 1), r"\(batch, depth, height, width, 1\)"),
-        ("volume", (2, 8, 1, 8, 1), "fewer widths take smaller inputs"),
+        ("volume", (2, 8, 1, 8, 1), "fewer widths than 2 take smaller inputs"),
     ],
 )
 def test_inputs_are_checked(kind: str, shape: Any, words: str) -> None:

@@ -1,5 +1,7 @@
 """VGG: its counts, torch's values and gradients, training, and what it refuses."""
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,9 @@ def test_initial_weights(init: str, variance: float, key: jax.Array) -> None:
         ({"stages": ()}, ValueError, "a convolution or more a stage"),
         ({"stages": ((4,), ())}, ValueError, "a convolution or more a stage"),
         ({"stages": ((4, 0),)}, ValueError, "'stages' is 0"),
+        ({"stages": (64, 128)}, DtypeError, "a tuple of tuples"),
+        ({"stages": 16}, DtypeError, "'stages' is 16 .int.; expected a tuple"),
+        ({"hidden": 4096}, DtypeError, r"Fix: hidden=\(4096,\)"),
         ({"hidden": (-1,)}, ValueError, "'hidden' is -1"),
         ({"batch_norm": "yes"}, ValueError, "True, False"),
         ({"conv_bias": None}, ValueError, "True, False"),
@@ -132,6 +137,12 @@ def test_config_refuses(change: dict[str, Any], error: type[Exception], words: s
         VGGConfig(**{**vars(SMALL), **change})
 
 
+def test_numbers_of_numpy_become_plain() -> None:
+    config = VGGConfig(stages=((np.int64(4),),), hidden=(np.int64(5),), num_classes=np.int64(3),
+                       dropout=np.float32(0.5), norm_momentum=np.float32(0.5))  # fmt: skip
+    assert VGGConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
+
+
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(TypeError, match="groups"):
         VGG.vgg11(rngs=nnx.Rngs(0), groups=2)
@@ -141,7 +152,13 @@ def test_an_unknown_option_is_refused() -> None:
     ("shape", "error", "words"),
     [
         ((8, 8, 2), ShapeError, r"x\[None\] for a single image"),
+        ((64, 8, 8), ShapeError, r"Fix: x\[..., None\] for one channel; and in_channels=1"),
+        ((2, 8, 8), ShapeError, r"moveaxis\(x, 0, -1\)\[None\] for a single image"),
+        ((5, 5), ShapeError, r"x\[None, ..., None\] for a single image"),
+        ((4, 128), ShapeError, r"x.reshape\(-1, 8, 8, 2\)"),
+        ((4, 129), ShapeError, r"x.reshape\(batch, height, width, channels\)"),
         ((2, 2, 8, 8), ShapeError, "channels come last"),
+        ((2, 3, 8, 8), ShapeError, "channels come last; and in_channels=3"),
         ((2, 8, 8, 3), ShapeError, "in_channels=3"),
         ((2, 8, 1, 2), ShapeError, "at least 2 x 2"),
     ],
