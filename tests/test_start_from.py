@@ -95,6 +95,12 @@ def changed(name: str, leaf: Any) -> Any:
         (changed("0/kernel", jnp.ones((4, 9))), {"new": HEAD}, ShapeError, r"\(4, 9\); expected \(4, 8\)"),
         (changed("0/kernel", jnp.ones((4, 8), jnp.int32)), {"new": HEAD}, DtypeError, "int32"),
         (changed("0/kernel", "weights"), {"new": HEAD}, DtypeError, "is a str"),
+        (None, {}, DtypeError, r"'params' is a NoneType.*Fix: .*fitted\.params, fitted\.state"),
+        ((PARAMS, STATE), {}, DtypeError, r"'params' is a tuple.*fitted\.params, fitted\.state"),
+        (PARAMS, {"state": 3}, DtypeError, "'state' is a int"),
+        (PARAMS, {"new": None}, DtypeError, "'new' is None; expected a path"),
+        (PARAMS, {"new": 3}, DtypeError, "'new' is 3;"),
+        (PARAMS, {"new": [3]}, DtypeError, r"'new' is \[3\]"),
     ],
 )
 def test_what_does_not_fit_is_named(params: Any, options: Any, error: type[Exception], words: str) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +35,7 @@ def start_from(net: Net, params: Tree, state: Tree | None = None, *, new: str | 
 
     Raises:
         TypeError: `net` is no `Net`.
+        DtypeError: `params` or `state` is no dict, as a whole `Fitted` is none; `new` is no path.
         ValueError: a path of `new` that matches nothing in the network, or no `state` for a network that
             keeps running statistics.
         ShapeError: weights that are missing, too many or of another shape; it names the first.
@@ -54,9 +55,10 @@ def start_from(net: Net, params: Tree, state: Tree | None = None, *, new: str | 
         (8, 2)
     """
     require("start_from", net)
-    paths = tuple(path.strip("/") for path in ([new] if isinstance(new, str) else new))
+    paths = _paths(new)
     like = jax.eval_shape(net.init, jax.random.key(0))
     _check_paths(paths, [name for tree in like for name in _trees.named_leaves(tree)])
+    _check_trees(params, state, like)
     weights = _kept("params", params, like[0], paths)
     if state is None:
         _check_stateless(like[1], paths)
@@ -107,6 +109,26 @@ def _filled(drawn: Tree, kept: dict[str, Any]) -> Tree:
 
 def _below(name: str, paths: tuple[str, ...]) -> bool:
     return any(name == path or name.startswith(f"{path}/") for path in paths)
+
+
+def _paths(new: Any) -> tuple[str, ...]:
+    listed = [new] if isinstance(new, str) else new
+    if not isinstance(listed, Sequence) or not all(isinstance(path, str) for path in listed):
+        raise DtypeError(
+            explain("start_from", "new", got=repr(new)[:80], expected="a path, or a list of paths",
+                    fix="new='fc', or leave new out to keep every part")
+        )  # fmt: skip
+    return tuple(path.strip("/") for path in listed)
+
+
+def _check_trees(params: Any, state: Any, like: tuple[Tree, Tree]) -> None:
+    given = {"params": params} | ({} if state is None else {"state": state})
+    for (which, tree), wanted in zip(given.items(), like):
+        if isinstance(wanted, Mapping) and not isinstance(tree, Mapping):
+            raise DtypeError(
+                explain("start_from", which, got=f"a {type(tree).__name__}", expected="a dict of arrays",
+                        fix="start_from(net, fitted.params, fitted.state)")
+            )  # fmt: skip
 
 
 def _check_stateless(like: Tree, paths: tuple[str, ...]) -> None:
