@@ -243,6 +243,21 @@ def test_refused(change: Any, options: Any, error: type[Exception], words: str) 
         weights.from_torchvision("googlenet", {**zeros("googlenet"), **change}, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "auxiliary", "head"),
+    [
+        ("resnet18", False, "'fc'"),
+        ("vgg16", False, "'classifier/6'"),
+        ("alexnet", False, "'classifier/6'"),
+        ("googlenet", True, r"\['aux/0/fc2', 'aux/1/fc2', 'fc'\]"),
+    ],
+)
+def test_a_head_of_another_size_is_met_with_transfer(name: str, auxiliary: bool, head: str) -> None:
+    theirs = zeros(name, Sizes(auxiliary=auxiliary))
+    with pytest.raises(FormatError, match=rf"Fix: leave num_classes out.*start_from\(.*new={head}\)"):
+        weights.from_torchvision(name, theirs, num_classes=10, auxiliary=auxiliary)
+
+
 def test_refused_names_and_sources() -> None:
     for name in ("resnet20", 18, None):
         with pytest.raises(ValueError, match="'name' is"):
