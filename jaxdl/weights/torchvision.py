@@ -1,5 +1,6 @@
 """Weights of torchvision's networks as ours, and back."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def from_torchvision(
         name: ``"alexnet"``; ``"vgg11"``, 13, 16, 19, each also as ``"vgg11_bn"``; ``"resnet18"``, 34, 50,
             101, 152; ``"googlenet"``.
         source: torch's state dict, or any mapping of its names to arrays; or the path of a file, as
-            `download_torchvision` gives: ``.safetensors``, or of ``torch.save`` (see `load_torch`).
+            `download_torchvision` gives: safetensors, or of ``torch.save`` (see `load_torch`).
         num_classes: outputs that the last layer must have; None takes what is there.
         auxiliary: whether GoogLeNet has its auxiliary heads; False leaves out those of the source.
         finite: False takes NaN and infinity as well, for a file of which only a part is good: the published
@@ -146,7 +147,9 @@ def _check_name(op: str, name: Any, auxiliary: Any) -> None:
 
 def _read(source: Any) -> dict[str, np.ndarray]:
     if isinstance(source, str | Path):
-        if Path(source).suffix == ".safetensors":
+        with Path(source).open("rb") as file:
+            written = _format.is_safetensors(file.read(9), os.fstat(file.fileno()).st_size)
+        if written or Path(source).suffix.lower() == ".safetensors":
             what = "safetensors file"
             return _format.read(Path(source), what=what, verify=False, op="from_torchvision").arrays
         return load_torch(source)

@@ -148,6 +148,17 @@ def test_files(tmp_path: Path, form: str) -> None:
         weights.from_torchvision("googlenet", path)
 
 
+@pytest.mark.parametrize("name", ["w.bin", "w.SAFETENSORS", "w.pth"])
+def test_safetensors_are_known_by_their_content(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(safetensors.numpy.save({"conv1.weight": np.zeros((2, 2), np.float32)}))
+    with pytest.raises(FormatError, match=r"without 'bn1\.weight'"):
+        weights.from_torchvision("resnet18", path)
+    with pytest.raises(FormatError, match=r"is a safetensors file.*Fix: jaxdl\.weights\.load\("):
+        weights.load_torch(path)
+    assert weights.load(path, verify=False)["conv1.weight"].shape == (2, 2)
+
+
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(torch_bytes.new({"conv1.weight": np.zeros((2, 2), np.float32)}))
