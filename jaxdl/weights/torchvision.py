@@ -58,9 +58,9 @@ def from_torchvision(
 
     Raises:
         FormatError: names that are missing or unknown and shapes that differ, all at once, or a value that is
-            not finite, or a file that is damaged.
+            not finite, a variance below 0, or a file that is damaged.
         DtypeError: a source that is no mapping and no path, values that are no arrays of floats, or a dtype
-            that is not floating.
+            that is not floating, or float64 where jax holds no 64 bits.
         ValueError: another name, or auxiliary heads for another network.
         OSError: the file cannot be read.
 
@@ -78,9 +78,7 @@ def from_torchvision(
         ((64, 3, 7, 7), (7, 7, 3, 64))
     """
     _check_name("from_torchvision", name, auxiliary)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise DtypeError(explain("from_torchvision", "dtype", got=np.dtype(dtype).name,
-                                 expected="a floating dtype", fix="dtype=jnp.float32"))  # fmt: skip
+    dtype = _floating(dtype)
     arrays = _read(source)
     if not auxiliary and name == "googlenet":
         arrays = {key: array for key, array in arrays.items() if not key.startswith(("aux1.", "aux2."))}
@@ -88,6 +86,8 @@ def from_torchvision(
     for key, entry in _entries(name, source, arrays, num_classes, auxiliary).items():
         if entry.tree:
             array = _ours(entry, _converted(key, arrays[key], dtype, finite))
+            if entry.leaf == "var":
+                _check_variance(key, array)
             _put(trees[entry.tree], (*entry.layer.place, entry.leaf), jnp.asarray(array, dtype))
     return trees["params"], trees["state"]
 
@@ -208,6 +208,32 @@ def _converted(key: str, array: np.ndarray, dtype: Any, finite: bool) -> np.ndar
                                   got=f"not finite everywhere, as {found.dtype}", expected="finite numbers",
                                   fix="finite=False takes them as they are"))  # fmt: skip
     return found
+
+
+def _floating(dtype: Any) -> np.dtype[Any]:
+    """Return a floating dtype that jax holds as it is, or raise."""
+    try:
+        found = None if dtype is None else jnp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, jnp.floating):
+        got = repr(dtype) if found is None else found.name
+        raise DtypeError(explain("from_torchvision", "dtype", got=got, expected="a floating dtype",
+                                 fix="dtype=jnp.float32"))  # fmt: skip
+    if found.itemsize > (widest := jnp.result_type(float)).itemsize:
+        raise DtypeError(explain("from_torchvision", "dtype", got=found.name,
+                                 expected=f"at most {widest}, as jax holds no wider floats now",
+                                 fix='jax.config.update("jax_enable_x64", True), or dtype=jnp.float32')
+                         )  # fmt: skip
+    return found
+
+
+def _check_variance(key: str, array: np.ndarray) -> None:
+    lowest = float(array.astype(np.float64).min(where=array < 0, initial=0.0))  # passes by NaN, if taken
+    if lowest < 0:
+        raise FormatError(explain("from_torchvision", f"source['{key}']", got=f"as low as {lowest:g}",
+                                  expected="variances of at least 0",
+                                  fix="take a fresh copy of the weights"))  # fmt: skip
 
 
 def _put(tree: Tree, place: tuple[str | int, ...], leaf: Any) -> None:

@@ -247,6 +247,10 @@ def test_a_prefix_is_recognised() -> None:
         ({}, {"auxiliary": True}, FormatError, r"without 'aux1\.conv\.conv\.weight'.*and 14 more"),
         ({}, {"auxiliary": 2}, ValueError, "auxiliary"),
         ({}, {"dtype": jnp.int32}, DtypeError, "'dtype' is int32"),
+        ({}, {"dtype": "foo"}, DtypeError, "'dtype' is 'foo'; expected a floating dtype"),
+        ({}, {"dtype": None}, DtypeError, "'dtype' is None; expected a floating dtype"),
+        ({}, {"dtype": jnp.float64}, DtypeError, "'dtype' is float64; expected at most float32.*enable_x64"),
+        ({"conv1.bn.running_var": np.full(64, -1.0)}, {}, FormatError, r"running_var'\]' is as low as -1;"),
     ],
 )  # fmt: skip
 def test_refused(change: Any, options: Any, error: type[Exception], words: str) -> None:
@@ -281,6 +285,12 @@ def test_refused_names_and_sources() -> None:
         weights.from_torchvision("resnet18", [])
     with pytest.raises(FileNotFoundError):
         weights.from_torchvision("resnet18", "nowhere.pth")
+
+
+def test_float64_is_kept_where_jax_holds_it() -> None:
+    with jax.enable_x64(True):
+        params, _ = weights.from_torchvision("resnet18", zeros("resnet18"), dtype="float64")
+    assert params["fc"]["bias"].dtype == np.float64
 
 
 def test_what_is_not_finite_is_taken_on_request() -> None:
