@@ -11,6 +11,7 @@ from common import KEYS, LOSS, X, Y
 from jaxdl import _trees, net, optim, train
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.models import MLP, MLPConfig
+from jaxdl.net import starting
 
 HEAD = "layers/2"
 NETS = {
@@ -41,10 +42,19 @@ def test_all_but_the_head_is_given_and_the_head_follows_the_key() -> None:
     assert START.config == NETS[3].config
 
 
-def test_without_a_new_part_and_without_statistics() -> None:
-    params, state = net.start_from(NETS[5], PARAMS).init(jax.random.key(0))
+def test_without_a_new_part_and_with_new_statistics() -> None:
+    fresh = NETS[5].init(jax.random.key(0))[1]
+    params, state = net.start_from(NETS[5], PARAMS, fresh).init(jax.random.key(0))
     assert all(same(PARAMS, params).values())
+    assert all(same(fresh, state).values())
+
+
+def test_statistics_may_be_left_out_only_where_none_are_kept() -> None:
+    with pytest.raises(ValueError, match=r"'state' is None.*'norms/0/mean'.*Fix: .*fitted\.state"):
+        net.start_from(NETS[5], PARAMS, new=HEAD)
+    params, state = net.start_from(NETS[5], PARAMS, new="norms").init(jax.random.key(0))
     assert all(same(NETS[5].init(jax.random.key(0))[1], state).values())
+    assert same(PARAMS, params)["layers/0/kernel"]
 
 
 def test_the_head_alone_is_trained_where_the_rest_is_frozen() -> None:
@@ -85,11 +95,34 @@ def changed(name: str, leaf: Any) -> Any:
         (changed("0/kernel", jnp.ones((4, 9))), {"new": HEAD}, ShapeError, r"\(4, 9\); expected \(4, 8\)"),
         (changed("0/kernel", jnp.ones((4, 8), jnp.int32)), {"new": HEAD}, DtypeError, "int32"),
         (changed("0/kernel", "weights"), {"new": HEAD}, DtypeError, "is a str"),
+        (None, {}, DtypeError, r"'params' is a NoneType.*Fix: .*fitted\.params, fitted\.state"),
+        ((PARAMS, STATE), {}, DtypeError, r"'params' is a tuple.*fitted\.params, fitted\.state"),
+        (PARAMS, {"state": 3}, DtypeError, "'state' is a int"),
+        (PARAMS, {"new": None}, DtypeError, "'new' is None; expected a path"),
+        (PARAMS, {"new": 3}, DtypeError, "'new' is 3;"),
+        (PARAMS, {"new": [3]}, DtypeError, r"'new' is \[3\]"),
     ],
 )
 def test_what_does_not_fit_is_named(params: Any, options: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         net.start_from(NETS[3], params, **options)
+
+
+def test_paths_that_match_nothing_are_met_with_the_nearest_or_the_outermost() -> None:
+    leaves = {
+        "fc": {"kernel": 0},
+        "conv1": {"kernel": 0},
+        "layers": {n: {"conv": {"b": 0}} for n in range(20)},
+    }
+    names = list(_trees.named_leaves(leaves))
+    for path, words in (
+        ("fc1", "did you mean 'fc'?"),
+        ("layer/3/conv", "did you mean 'layers/3/conv' or"),
+        ("head", "choose from conv1, fc, layers/19, layers/18, "),
+    ):
+        assert starting._hint(path, names).startswith(words), path
+    assert starting._hint("head", names).endswith("layers/10 and 10 more, or what lies below")
+    assert starting._hint("head", ["kernel"]) == "choose from kernel, or what lies below"
 
 
 def test_it_takes_networks() -> None:

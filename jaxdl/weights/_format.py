@@ -57,6 +57,11 @@ def digest(text: str, arrays: Arrays, version: int = VERSION) -> str:
     return found.hexdigest()
 
 
+def is_safetensors(start: bytes, size: int) -> bool:
+    """Tell by its first nine bytes whether a file of this size is safetensors, whatever it is called."""
+    return start[8:9] == b"{" and 8 + int.from_bytes(start[:8], "little") <= size
+
+
 def read(
     path: Path, *, what: str, verify: bool = True, expected: str | None = None, op: str = "load"
 ) -> Content:

@@ -50,12 +50,25 @@ def _near(name: str, known: list[str]) -> str:
 
 def remedy(name: str, got: Shapes, expected: Shapes) -> str:
     """Return how to mend a state dict that is not that of the network `name`."""
+    if heads := _heads(name, got, expected):
+        new = repr(heads[0] if len(heads) == 1 else heads)
+        return f"leave num_classes out, and draw a new head: net.start_from(net, params, state, new={new})"
     if (other := _lookalike(got)) not in (None, name):
         return f"it looks like '{other}': from_torchvision('{other}', ...)"
     if prefix := _prefix(got, expected):
         cut = f"name.removeprefix('{prefix}')"
         return f"the names begin with '{prefix}': pass {{{cut}: array for name, array in source.items()}}"
     return f"pass the state dict of torchvision.models.{name}"
+
+
+def _heads(name: str, got: Shapes, expected: Shapes) -> list[str]:
+    """Return where our heads are, if their number of outputs is all that distinguishes a state dict."""
+    sizes = sizes_of(name, got, num_classes=None, auxiliary="aux1.fc1.weight" in expected)
+    entries = state_dict(name, sizes)
+    if differences(got, {key: entry.shape for key, entry in entries.items()}, optional=COUNTER):
+        return []
+    differing = (entry.layer.place for key, entry in entries.items() if entry.shape != expected[key])
+    return list(dict.fromkeys("/".join(map(str, place)) for place in differing))
 
 
 def _lookalike(got: Shapes) -> str | None:

@@ -1,6 +1,7 @@
 """State dicts in the files of ``torch.save``, read without torch and without running what they hold."""
 
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -9,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from jaxdl.errors import FormatError
+from jaxdl.errors import DtypeError, FormatError, explain
 from jaxdl.weights import _pickle, _torch_tensors
-from jaxdl.weights._format import MAX_BYTES
+from jaxdl.weights._format import MAX_BYTES, is_safetensors
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -39,7 +40,8 @@ def load_torch(path: str | Path) -> dict[str, np.ndarray]:
         float32, float16, bfloat16, int64 to int8, uint8, bool.
 
     Raises:
-        FormatError: damaged, hostile, no state dict, of big-endian numbers, or TorchScript.
+        FormatError: damaged, hostile, no state dict, of big-endian numbers, TorchScript, or safetensors.
+        DtypeError: `path` is no path.
         OSError: the file cannot be read.
 
     Example:
@@ -47,11 +49,18 @@ def load_torch(path: str | Path) -> dict[str, np.ndarray]:
         Traceback (most recent call last):
         FileNotFoundError: ...
     """
+    if not isinstance(path, str | os.PathLike):
+        raise DtypeError(explain("load_torch", "path", got=f"a {type(path).__name__}",
+                                 expected="the path of a file", fix="load_torch('weights.pth')"))  # fmt: skip
     path = Path(path)
     if path.stat().st_size > MAX_BYTES:
         raise FormatError(f"load_torch: {path} is larger than {MAX_BYTES} bytes. {_FIX}")
+    content = path.read_bytes()
+    if is_safetensors(content[:9], len(content)):
+        raise FormatError(f"load_torch: {path} is a safetensors file, not one of torch.save. "
+                          "Fix: jaxdl.weights.load(path, verify=False)")  # fmt: skip
     try:
-        return parse(path.read_bytes())
+        return parse(content)
     except ValueError as error:
         raise FormatError(f"load_torch: {path} is damaged, or no state dict of torch.save: {error}. {_FIX}"
                           ) from error  # fmt: skip

@@ -1,5 +1,6 @@
 """Weights of torchvision's networks as ours, and back."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def from_torchvision(
         name: ``"alexnet"``; ``"vgg11"``, 13, 16, 19, each also as ``"vgg11_bn"``; ``"resnet18"``, 34, 50,
             101, 152; ``"googlenet"``.
         source: torch's state dict, or any mapping of its names to arrays; or the path of a file, as
-            `download_torchvision` gives: ``.safetensors``, or of ``torch.save`` (see `load_torch`).
+            `download_torchvision` gives: safetensors, or of ``torch.save`` (see `load_torch`).
         num_classes: outputs that the last layer must have; None takes what is there.
         auxiliary: whether GoogLeNet has its auxiliary heads; False leaves out those of the source.
         finite: False takes NaN and infinity as well, for a file of which only a part is good: the published
@@ -57,9 +58,9 @@ def from_torchvision(
 
     Raises:
         FormatError: names that are missing or unknown and shapes that differ, all at once, or a value that is
-            not finite, or a file that is damaged.
+            not finite, a variance below 0, or a file that is damaged.
         DtypeError: a source that is no mapping and no path, values that are no arrays of floats, or a dtype
-            that is not floating.
+            that is not floating, or float64 where jax holds no 64 bits.
         ValueError: another name, or auxiliary heads for another network.
         OSError: the file cannot be read.
 
@@ -77,9 +78,7 @@ def from_torchvision(
         ((64, 3, 7, 7), (7, 7, 3, 64))
     """
     _check_name("from_torchvision", name, auxiliary)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise DtypeError(explain("from_torchvision", "dtype", got=np.dtype(dtype).name,
-                                 expected="a floating dtype", fix="dtype=jnp.float32"))  # fmt: skip
+    dtype = _floating(dtype)
     arrays = _read(source)
     if not auxiliary and name == "googlenet":
         arrays = {key: array for key, array in arrays.items() if not key.startswith(("aux1.", "aux2."))}
@@ -87,6 +86,8 @@ def from_torchvision(
     for key, entry in _entries(name, source, arrays, num_classes, auxiliary).items():
         if entry.tree:
             array = _ours(entry, _converted(key, arrays[key], dtype, finite))
+            if entry.leaf == "var":
+                _check_variance(key, array)
             _put(trees[entry.tree], (*entry.layer.place, entry.leaf), jnp.asarray(array, dtype))
     return trees["params"], trees["state"]
 
@@ -146,7 +147,9 @@ def _check_name(op: str, name: Any, auxiliary: Any) -> None:
 
 def _read(source: Any) -> dict[str, np.ndarray]:
     if isinstance(source, str | Path):
-        if Path(source).suffix == ".safetensors":
+        with Path(source).open("rb") as file:
+            written = _format.is_safetensors(file.read(9), os.fstat(file.fileno()).st_size)
+        if written or Path(source).suffix.lower() == ".safetensors":
             what = "safetensors file"
             return _format.read(Path(source), what=what, verify=False, op="from_torchvision").arrays
         return load_torch(source)
@@ -205,6 +208,32 @@ def _converted(key: str, array: np.ndarray, dtype: Any, finite: bool) -> np.ndar
                                   got=f"not finite everywhere, as {found.dtype}", expected="finite numbers",
                                   fix="finite=False takes them as they are"))  # fmt: skip
     return found
+
+
+def _floating(dtype: Any) -> np.dtype[Any]:
+    """Return a floating dtype that jax holds as it is, or raise."""
+    try:
+        found = None if dtype is None else jnp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, jnp.floating):
+        got = repr(dtype) if found is None else found.name
+        raise DtypeError(explain("from_torchvision", "dtype", got=got, expected="a floating dtype",
+                                 fix="dtype=jnp.float32"))  # fmt: skip
+    if found.itemsize > (widest := jnp.result_type(float)).itemsize:
+        raise DtypeError(explain("from_torchvision", "dtype", got=found.name,
+                                 expected=f"at most {widest}, as jax holds no wider floats now",
+                                 fix='jax.config.update("jax_enable_x64", True), or dtype=jnp.float32')
+                         )  # fmt: skip
+    return found
+
+
+def _check_variance(key: str, array: np.ndarray) -> None:
+    lowest = float(array.astype(np.float64).min(where=array < 0, initial=0.0))  # passes by NaN, if taken
+    if lowest < 0:
+        raise FormatError(explain("from_torchvision", f"source['{key}']", got=f"as low as {lowest:g}",
+                                  expected="variances of at least 0",
+                                  fix="take a fresh copy of the weights"))  # fmt: skip
 
 
 def _put(tree: Tree, place: tuple[str | int, ...], leaf: Any) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_bytes import dictionary, integer, simple, storage, tensor, text
 
-from jaxdl.errors import FormatError
+from jaxdl.errors import DtypeError, FormatError
 from jaxdl.weights import _pickle, load_torch, torch_file
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -345,3 +345,11 @@ def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     except ValueError:
         return
     assert all(isinstance(value, np.ndarray) for value in found.values())
+
+
+@pytest.mark.parametrize("path", [None, 3, b"w.pth"])
+def test_what_is_no_path_is_named(path: Any) -> None:
+    with pytest.raises(
+        DtypeError, match=rf"load_torch: argument 'path' is a {type(path).__name__}; expected"
+    ):
+        load_torch(path)

@@ -148,6 +148,17 @@ def test_files(tmp_path: Path, form: str) -> None:
         weights.from_torchvision("googlenet", path)
 
 
+@pytest.mark.parametrize("name", ["w.bin", "w.SAFETENSORS", "w.pth"])
+def test_safetensors_are_known_by_their_content(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(safetensors.numpy.save({"conv1.weight": np.zeros((2, 2), np.float32)}))
+    with pytest.raises(FormatError, match=r"without 'bn1\.weight'"):
+        weights.from_torchvision("resnet18", path)
+    with pytest.raises(FormatError, match=r"is a safetensors file.*Fix: jaxdl\.weights\.load\("):
+        weights.load_torch(path)
+    assert weights.load(path, verify=False)["conv1.weight"].shape == (2, 2)
+
+
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(torch_bytes.new({"conv1.weight": np.zeros((2, 2), np.float32)}))
@@ -236,11 +247,30 @@ def test_a_prefix_is_recognised() -> None:
         ({}, {"auxiliary": True}, FormatError, r"without 'aux1\.conv\.conv\.weight'.*and 14 more"),
         ({}, {"auxiliary": 2}, ValueError, "auxiliary"),
         ({}, {"dtype": jnp.int32}, DtypeError, "'dtype' is int32"),
+        ({}, {"dtype": "foo"}, DtypeError, "'dtype' is 'foo'; expected a floating dtype"),
+        ({}, {"dtype": None}, DtypeError, "'dtype' is None; expected a floating dtype"),
+        ({}, {"dtype": jnp.float64}, DtypeError, "'dtype' is float64; expected at most float32.*enable_x64"),
+        ({"conv1.bn.running_var": np.full(64, -1.0)}, {}, FormatError, r"running_var'\]' is as low as -1;"),
     ],
 )  # fmt: skip
 def test_refused(change: Any, options: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         weights.from_torchvision("googlenet", {**zeros("googlenet"), **change}, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "auxiliary", "head"),
+    [
+        ("resnet18", False, "'fc'"),
+        ("vgg16", False, "'classifier/6'"),
+        ("alexnet", False, "'classifier/6'"),
+        ("googlenet", True, r"\['aux/0/fc2', 'aux/1/fc2', 'fc'\]"),
+    ],
+)
+def test_a_head_of_another_size_is_met_with_transfer(name: str, auxiliary: bool, head: str) -> None:
+    theirs = zeros(name, Sizes(auxiliary=auxiliary))
+    with pytest.raises(FormatError, match=rf"Fix: leave num_classes out.*start_from\(.*new={head}\)"):
+        weights.from_torchvision(name, theirs, num_classes=10, auxiliary=auxiliary)
 
 
 def test_refused_names_and_sources() -> None:
@@ -255,6 +285,12 @@ def test_refused_names_and_sources() -> None:
         weights.from_torchvision("resnet18", [])
     with pytest.raises(FileNotFoundError):
         weights.from_torchvision("resnet18", "nowhere.pth")
+
+
+def test_float64_is_kept_where_jax_holds_it() -> None:
+    with jax.enable_x64(True):
+        params, _ = weights.from_torchvision("resnet18", zeros("resnet18"), dtype="float64")
+    assert params["fc"]["bias"].dtype == np.float64
 
 
 def test_what_is_not_finite_is_taken_on_request() -> None:
