@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from jaxdl.data import augment
-from jaxdl.errors import ShapeError
+from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.train import Spec
 
 KEY = jax.random.key(1)
 
@@ -27,3 +28,27 @@ def test_one_image_and_channels_in_front_are_refused(shape, fix):
 @pytest.mark.parametrize("shape", [(2, 32, 32), (1, 4, 4), (2, 3, 9, 3), (2, 32, 32, 1)])
 def test_batches_pass(shape):
     assert augment.horizontal_flip()(KEY, jnp.ones(shape)).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("function", "fix"),
+    [
+        (augment.random_crop, r"augment\.random_crop\(\)"),
+        (augment.cutout, r"augment\.cutout\(\.\.\.\)"),
+        (augment.mixup, "mixup takes targets too: call it in a step of your own"),
+        (lambda x: x, r"lambda key, x: \.\.\."),
+    ],
+)
+def test_what_is_no_function_of_key_and_batch_is_refused(function, fix):
+    for door in (
+        augment.compose,
+        augment.maybe,
+        lambda function: Spec(epochs=1, batch_size=1, augment=function),
+    ):
+        with pytest.raises(DtypeError, match=rf"of two arguments.*Fix: {fix}$"):
+            door(function)
+
+
+def test_functions_of_key_and_batch_pass():
+    for function in (augment.random_crop(), lambda key, x, scale=2: x, lambda *both: both[1]):
+        assert Spec(epochs=1, batch_size=1, augment=augment.compose(function)).augment is not None
