@@ -116,16 +116,23 @@ def in_range(op: str, argument: str, value: Any, low: float, high: float, text: 
     """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
     if isinstance(value, jax.core.Tracer):
         return
+    span = text[0] in "(["
+    if value is None or isinstance(value, str) or np.ndim(value) != 0:
+        raise DtypeError(
+            explain(op, argument, got="None" if value is None else f"a {type(value).__name__}",
+                    expected="a number", fix=f"pass {argument} as {'one number in ' * span}{text}")
+        )  # fmt: skip
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if isinstance(value, str) or np.ndim(value) != 0:
-        raise DtypeError(explain(op, argument, got=f"a {type(value).__name__}", expected="a number",
-                                 fix=f"pass {argument} as one number in {text}"))  # fmt: skip
     if not low <= number < high:
         got = value if isinstance(value, int | float) else f"{number:g}"
-        raise ValueError(explain(op, argument, got=got, expected=text, fix=f"pass {argument} in {text}"))
+        raise ValueError(
+            explain(
+                op, argument, got=got, expected=text, fix=f"pass {argument} {'in' if span else 'as'} {text}"
+            )
+        )
 
 
 def augmentation(op: str, argument: str, value: Any) -> None:

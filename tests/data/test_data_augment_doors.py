@@ -52,3 +52,34 @@ def test_what_is_no_function_of_key_and_batch_is_refused(function, fix):
 def test_functions_of_key_and_batch_pass():
     for function in (augment.random_crop(), lambda key, x, scale=2: x, lambda *both: both[1]):
         assert Spec(epochs=1, batch_size=1, augment=augment.compose(function)).augment is not None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [augment.affine(), augment.elastic(), augment.shear(mode="edge"), augment.subpixel_shift(mode="reflect")],
+)
+def test_no_images_are_given_back(function):
+    for shape in ((0, 6, 8, 3), (0, 6, 8)):
+        assert function(KEY, jnp.ones(shape)).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: augment.shear(degrees=(-90, 0)), ValueError, r"within \(-90, 90\)\. Fix"),
+        (lambda: augment.affine(shear=(0, 90)), ValueError, r"within \(-90, 90\)\. Fix"),
+        (lambda: augment.scale(factor=(0, 1)), ValueError, r"within \(0, inf\)\. Fix"),
+        (lambda: augment.rotation(degrees=15), DtypeError, r"Fix: degrees=\(-15, 15\)$"),
+        (lambda: augment.scale(factor=2), DtypeError, r"Fix: factor=\(2, 2\)$"),
+        (lambda: augment.cutout(size=2, fill=float("nan")), ValueError, "Fix: pass fill as a finite number$"),
+        (lambda: augment.maybe(augment.rotation(), probability=None), DtypeError, "'probability' is None;"),
+        (
+            lambda: augment.on_backgrounds(KEY, jnp.ones((2, 5, 5, 3)), jnp.ones((1, 9, 9, 3))),
+            ShapeError,
+            "'digits' is images of 3 channels",
+        ),
+    ],
+)
+def test_the_words_of_a_refusal(make, error, words):
+    with pytest.raises(error, match=words):
+        make()

@@ -83,15 +83,24 @@ def _channels_last(op: str, argument: str, value: jax.Array) -> None:
 
 
 def interval(
-    op: str, name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, above: bool = False
+    op: str,
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: bool = False,
+    below: bool = False,
 ) -> Range:
-    """Return a range as two finite floats in order, within [low, high], or (low, high] with `above`."""
+    """Return a range as two finite floats in order, within [low, high]; `above`, `below`: without the end."""
     pair = tuple(value) if isinstance(value, tuple | list | np.ndarray) else ()
     if len(pair) != 2 or not all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in pair):
+        both = "lowest, highest"
+        if isinstance(value, numbers.Real):
+            both = f"{-abs(value)}, {abs(value)}" if low < 0 else f"{value}, {value}"
         raise DtypeError(
             explain(op, name, got=repr(value), expected="a pair of numbers (lowest, highest)",
-                    fix=f"{name}=({value}, {value})" if isinstance(value, numbers.Real)
-                    else f"{name}=(lowest, highest)")
+                    fix=f"{name}=({both})")
         )  # fmt: skip
     first, last = (float(v) for v in pair)
     if not (math.isfinite(first) and math.isfinite(last)) or first > last:
@@ -99,8 +108,9 @@ def interval(
             explain(op, name, got=f"({first:g}, {last:g})", expected="finite numbers, the lowest first",
                     fix=f"{name}=(lowest, highest)")
         )  # fmt: skip
-    if first < low or last > high or (above and first == low):
-        span = f"{'(' if above else '['}{low:g}, {high:g}]"
+    if first < low or last > high or (above and first == low) or (below and last == high):
+        closed = not below and math.isfinite(high)
+        span = f"{'(' if above else '['}{low:g}, {high:g}{']' if closed else ')'}"
         raise ValueError(
             explain(op, name, got=f"({first:g}, {last:g})", expected=f"numbers within {span}",
                     fix=f"choose {name} within {span}")
