@@ -1,5 +1,6 @@
 """Checks at the door of every public function, made at trace time: the compiled program has none of them."""
 
+import inspect
 import numbers
 from collections.abc import Collection
 from typing import Any
@@ -115,16 +116,51 @@ def in_range(op: str, argument: str, value: Any, low: float, high: float, text: 
     """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
     if isinstance(value, jax.core.Tracer):
         return
+    span = text[0] in "(["
+    if value is None or isinstance(value, str) or np.ndim(value) != 0:
+        raise DtypeError(
+            explain(op, argument, got="None" if value is None else f"a {type(value).__name__}",
+                    expected="a number", fix=f"pass {argument} as {'one number in ' * span}{text}")
+        )  # fmt: skip
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if isinstance(value, str) or np.ndim(value) != 0:
-        raise DtypeError(explain(op, argument, got=f"a {type(value).__name__}", expected="a number",
-                                 fix=f"pass {argument} as one number in {text}"))  # fmt: skip
     if not low <= number < high:
         got = value if isinstance(value, int | float) else f"{number:g}"
-        raise ValueError(explain(op, argument, got=got, expected=text, fix=f"pass {argument} in {text}"))
+        raise ValueError(
+            explain(
+                op, argument, got=got, expected=text, fix=f"pass {argument} {'in' if span else 'as'} {text}"
+            )
+        )
+
+
+def augmentation(op: str, argument: str, value: Any) -> None:
+    """Raise `DtypeError` unless the function `value` can be called with a key and a batch."""
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):  # Some callables of C have none.
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        name = getattr(value, "__name__", type(value).__name__)
+        fix = _as_augmentation(name, value, list(signature.parameters.values()))
+        raise DtypeError(
+            explain(op, argument, got=f"{name}({', '.join(signature.parameters)})",
+                    expected="a function of two arguments, (key, x) -> y", fix=fix)
+        ) from None  # fmt: skip
+
+
+def _as_augmentation(name: str, value: Any, parameters: list[inspect.Parameter]) -> str:
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [one for one in parameters if one.default is one.empty and one.kind not in variadic]
+    placed = [one.name for one in needed if one.kind is not one.KEYWORD_ONLY]
+    if len(placed) > 2:
+        return f"{name} takes {placed[2]} too: call it in a step of your own"
+    if getattr(value, "__module__", "").startswith("jaxdl.data.augment"):
+        return f"augment.{name}({'...' if needed else ''})"
+    return "lambda key, x: ..."
 
 
 def key(op: str, value: Any) -> jax.Array:

@@ -119,6 +119,8 @@ class Spec:
             object.__setattr__(self, "average", float(self.average))
         _function("record", self.record, "lambda step: {'gradient_norm': optim.gradient_norm(step)}")
         _function("augment", self.augment, "lambda key, x: x + 0.1 * jax.random.normal(key, x.shape)")
+        if self.augment is not None:
+            _checks.augmentation("Spec", "augment", self.augment)
         _kind("frozen", self.frozen, Frozen, "optim.frozen('layers/0')")
         _kind("early_stopping", self.early_stopping, EarlyStopping, "train.EarlyStopping(patience=10)")
         _kind("shard", self.shard, Plan, "train.shard.data_parallel()")

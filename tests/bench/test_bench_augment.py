@@ -12,18 +12,18 @@ X = np.random.default_rng(0).random((5, 9, 9, 3), np.float32)
 
 def test_formulations_agree() -> None:
     with jax.numpy_rank_promotion("allow"):
-        cropped = workload.crop_by_slices(KEY, X)
+        cropped = jax.jit(workload.crop_by_slices)(KEY, X)
         for form in (workload.crop_by_one_hot, workload.crop_by_take):
-            np.testing.assert_allclose(form(KEY, X), cropped, atol=1e-6)
-        turned = workload.turn(KEY, X)
+            np.testing.assert_allclose(jax.jit(form)(KEY, X), cropped, atol=1e-6)
+        turned = jax.jit(workload.turn)(KEY, X)
         for form in (workload.turn_per_pixel, workload.turn_by_products):
-            np.testing.assert_allclose(form(KEY, X), turned, atol=1e-5)
+            np.testing.assert_allclose(jax.jit(form)(KEY, X), turned, atol=1e-5)
 
 
 def test_a_turn_is_that_of_the_library() -> None:
     degrees = float(np.degrees(jax.random.uniform(KEY, (5, 1, 1), minval=-0.3, maxval=0.3)[0, 0, 0]))
     with jax.numpy_rank_promotion("allow"):
-        turned = workload.turn(KEY, X)
+        turned = jax.jit(workload.turn)(KEY, X)
     found = augment.rotation(degrees=(degrees, degrees))(KEY, X[:1])
     np.testing.assert_allclose(found, turned[:1], atol=1e-5)
 

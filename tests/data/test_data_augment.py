@@ -57,7 +57,12 @@ def test_shape_and_dtype_stay_and_a_key_has_its_images(name):
 # What only moves pixels is the same to the bit; XLA may contract a product and a sum in one fusion alone.
 @pytest.mark.parametrize(
     ("name", "rounding"),
-    [("random_crop", 0), ("random_erasing", 0), ("affine", 1e-6), ("colour_distortion", 1e-6)],
+    [
+        ("random_crop", 0),
+        ("affine", 1e-6),
+        pytest.param("random_erasing", 0, marks=pytest.mark.slow),
+        pytest.param("colour_distortion", 1e-6, marks=pytest.mark.slow),
+    ],
 )
 def test_vmap_equals_a_loop(name, rounding):
     keys = jax.random.split(KEY)
@@ -74,7 +79,12 @@ def test_images_draw_by_themselves(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [*((name, "float32") for name in ALL), ("affine", "bfloat16"), ("elastic", "bfloat16")]
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in ALL),
+        pytest.param("affine", "bfloat16", marks=pytest.mark.slow),
+        ("elastic", "bfloat16"),
+    ],
 )
 def test_nothing_drawn_is_nothing_changed(name, dtype):
     factory, nothing = ALL[name]
@@ -84,7 +94,7 @@ def test_nothing_drawn_is_nothing_changed(name, dtype):
     assert np.asarray(found).tobytes() == np.asarray(x).tobytes()
 
 
-@pytest.mark.parametrize("name", ["vertical_flip", "random_crop", "rotation", "cutout", "maybe", "compose"])
+@pytest.mark.parametrize("name", ["vertical_flip", "random_crop", "maybe"])
 def test_grey_images_without_a_channel(name):
     with_channel = MADE[name](KEY, IMAGES[..., :1])
     found = MADE[name](KEY, IMAGES[..., 0])
@@ -97,9 +107,9 @@ def test_a_jitted_call_gives_the_same():
 
 
 def test_one_image_at_a_time():
-    function = augment.compose(augment.rotation(), augment.horizontal_flip())
-    keys = jax.random.split(KEY, len(IMAGES))
-    found = jax.vmap(lambda key, image: function(key, image[None])[0])(keys, IMAGES)
+    function = augment.compose(augment.shift(), augment.horizontal_flip())
+    keys = jax.random.split(KEY, 2)
+    found = jax.jit(jax.vmap(lambda key, image: function(key, image[None])[0]))(keys, IMAGES[:2])
     for key, image, single in zip(keys, IMAGES, found):
         np.testing.assert_allclose(function(key, image[None])[0], single, atol=1e-6)
 
@@ -113,7 +123,7 @@ def bound(probability, count=COUNT):
     return 5 * np.sqrt(probability * (1 - probability) / count)
 
 
-@pytest.mark.parametrize("probability", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("probability", [0.1, pytest.param(0.5, marks=pytest.mark.slow), 1.0])
 def test_rates(probability):
     x = np.broadcast_to(np.array([[0.0, 1.0], [2.0, 3.0]], np.float32), (COUNT, 2, 2))
     for factory, swapped in ((augment.horizontal_flip, 1), (augment.vertical_flip, 2)):
@@ -132,11 +142,10 @@ def counted(values, outcomes):
 
 
 def test_shifts_and_crops_are_uniform():
-    found = np.asarray(augment.shift(rows=(0, 0), columns=(-2, 3), mode="edge")(KEY, RAMP))
-    counted(found[:, 1, 6] - RAMP[:, 1, 6], range(-3, 3))
-    tall = RAMP.transpose(0, 2, 1)
-    found = np.asarray(augment.shift(rows=(-1, 2), columns=(0, 0))(KEY, tall))
-    counted(found[:, 6, 1] - tall[:, 6, 1], range(-2, 2))
+    plane = np.broadcast_to(np.arange(120, dtype=np.float32).reshape(10, 12), (COUNT, 10, 12))
+    found = np.asarray(augment.shift(rows=(-1, 2), columns=(-2, 3))(KEY, plane))[:, 5, 6]
+    counted(found // 12 - 5, range(-2, 2))
+    counted(found % 12 - 6, range(-3, 3))
     cropped = np.asarray(augment.random_crop(padding=1, size=(3, 10))(KEY, RAMP))
     assert cropped.shape == (COUNT, 3, 10)
     counted(cropped[:, 1, 1], range(1, 6))
@@ -152,7 +161,7 @@ def test_shift_moves_as_it_says():
     np.testing.assert_array_equal(mirrored[0, 0], [2, 1, 0, 1])
 
 
-@pytest.mark.parametrize("mode", ["zero", "reflect"])
+@pytest.mark.parametrize("mode", ["zero", pytest.param("reflect", marks=pytest.mark.slow)])
 def test_subpixel_shift_by_whole_pixels_is_shift(mode):
     spans = {"rows": (2, 2), "columns": (-3, -3), "mode": mode}
     found = augment.subpixel_shift(**spans)(KEY, IMAGES)
@@ -221,6 +230,7 @@ def folded(key, x):
     return DRAWN(key, x.reshape(-1, 8, 10)).reshape(x.shape)
 
 
+@pytest.mark.slow
 def test_the_trainer_compiles_it_in_and_sweeps_share_it():
     net = jaxdl.net.functional(lambda rngs: MLP(MLPConfig((80, 2)), rngs=rngs))
     options = {

@@ -92,7 +92,7 @@ def test_pca_noise_has_the_covariance_of_the_paper():
     np.testing.assert_allclose(image, np.broadcast_to(image[:, :1, :1], X.shape), atol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [1.0, 0.4])
+@pytest.mark.parametrize("alpha", [1.0, pytest.param(0.4, marks=pytest.mark.slow)])
 def test_mixup_blends_images_as_targets(alpha):
     x, codes = np.eye(600, dtype=np.float32).reshape(600, 20, 30), np.eye(600, dtype=np.float32)
     mixed, shares = jax.jit(augment.mixup, static_argnames="alpha")(KEY, x, codes, alpha=alpha)

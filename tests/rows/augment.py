@@ -39,7 +39,7 @@ def range_bad(name: str, *, least: float | None = None) -> tuple[Bad, ...]:
         ((KEY, X), {name: (2.0, 1.0)}, ValueError, f"'{name}' is .*the lowest first"),
         ((KEY, X), {name: (0.0, float("nan"))}, ValueError, f"'{name}' is .*finite"),
         ((KEY, X), {name: (0.0, float("inf"))}, ValueError, f"'{name}' is .*finite"),
-        ((KEY, X), {name: 1.0}, DtypeError, rf"'{name}' is 1.0; expected a pair.*Fix: {name}=\(1.0, 1.0\)"),
+        ((KEY, X), {name: 1.0}, DtypeError, rf"'{name}' is 1.0; expected a pair.*Fix: {name}=\(-?1.0, 1.0\)"),
         ((KEY, X), {name: (1.0, "2")}, DtypeError, f"'{name}' is .*expected a pair"),
     )
     if least is None:

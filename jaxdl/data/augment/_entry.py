@@ -17,7 +17,9 @@ Range = tuple[float, float]
 MODES = ("zero", "reflect", "edge")
 
 
-def images(op: str, key: Any, x: Any, *, channels: int | None = None) -> tuple[jax.Array, jax.Array]:
+def images(
+    op: str, key: Any, x: Any, *, channels: int | None = None, argument: str = "x"
+) -> tuple[jax.Array, jax.Array]:
     """Return the key and the images as (batch, height, width, channels), both checked."""
     key = _checks.key(op, key)
     if key.ndim:
@@ -25,10 +27,10 @@ def images(op: str, key: Any, x: Any, *, channels: int | None = None) -> tuple[j
             explain(op, "key", got=f"an array of keys of shape {key.shape}", expected="one key",
                     fix="jax.vmap over the keys, with x[None] for one image")
         )  # fmt: skip
-    x = pictures(op, "x", x)
+    x = pictures(op, argument, x)
     if channels is not None and x.shape[-1] != channels:
         raise ShapeError(
-            explain(op, "x", got=f"images of {x.shape[-1]} channels (shape {x.shape})",
+            explain(op, argument, got=f"images of {x.shape[-1]} channels (shape {x.shape})",
                     expected=f"(batch, height, width, {channels})", fix="leave it out for such images")
         )  # fmt: skip
     return key, x
@@ -61,19 +63,44 @@ def pictures(op: str, argument: str, value: Any) -> jax.Array:
                     fix=f"{argument}[None] for one image" if value.ndim == 2
                     else f"{argument}.reshape(batch, height, width, channels)")
         )  # fmt: skip
+    _channels_last(op, argument, value)
     return value if value.ndim == 4 else value[..., None]
 
 
+def _channels_last(op: str, argument: str, value: jax.Array) -> None:
+    """Refuse shapes that are most likely one colour image, or a batch with the channels in front."""
+    if value.ndim == 3 and value.shape[2] in (1, 3, 4) and value.shape[1] > 4:
+        fix = f"{argument}[None] for one image, {argument}[..., None] for grey ones so narrow"
+    elif value.ndim == 4 and value.shape[1] in (1, 3) and value.shape[3] > 4:
+        fix = f"jnp.moveaxis({argument}, 1, -1)"
+    else:
+        return
+    raise ShapeError(
+        explain(op, argument, got=f"of shape {value.shape}",
+                expected="(batch, height, width, channels), the channels last, or (batch, height, width)",
+                fix=fix)
+    )  # fmt: skip
+
+
 def interval(
-    op: str, name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, above: bool = False
+    op: str,
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: bool = False,
+    below: bool = False,
 ) -> Range:
-    """Return a range as two finite floats in order, within [low, high], or (low, high] with `above`."""
+    """Return a range as two finite floats in order, within [low, high]; `above`, `below`: without the end."""
     pair = tuple(value) if isinstance(value, tuple | list | np.ndarray) else ()
     if len(pair) != 2 or not all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in pair):
+        both = "lowest, highest"
+        if isinstance(value, numbers.Real):
+            both = f"{-abs(value)}, {abs(value)}" if low < 0 else f"{value}, {value}"
         raise DtypeError(
             explain(op, name, got=repr(value), expected="a pair of numbers (lowest, highest)",
-                    fix=f"{name}=({value}, {value})" if isinstance(value, numbers.Real)
-                    else f"{name}=(lowest, highest)")
+                    fix=f"{name}=({both})")
         )  # fmt: skip
     first, last = (float(v) for v in pair)
     if not (math.isfinite(first) and math.isfinite(last)) or first > last:
@@ -81,8 +108,9 @@ def interval(
             explain(op, name, got=f"({first:g}, {last:g})", expected="finite numbers, the lowest first",
                     fix=f"{name}=(lowest, highest)")
         )  # fmt: skip
-    if first < low or last > high or (above and first == low):
-        span = f"{'(' if above else '['}{low:g}, {high:g}]"
+    if first < low or last > high or (above and first == low) or (below and last == high):
+        closed = not below and math.isfinite(high)
+        span = f"{'(' if above else '['}{low:g}, {high:g}{']' if closed else ')'}"
         raise ValueError(
             explain(op, name, got=f"({first:g}, {last:g})", expected=f"numbers within {span}",
                     fix=f"choose {name} within {span}")

@@ -26,10 +26,10 @@ def bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array, *, mode: str) ->
     weights = tuple(u * v for (_, u), (_, v) in pairs)
     # Else XLA computes them again for every channel.
     places, weights = lax.optimization_barrier((places, weights))
-    flat = x.reshape(len(x), height * width, -1).astype(weights[0].dtype)
+    flat = x.reshape(len(x), height * width, x.shape[-1]).astype(weights[0].dtype)
     blend = _by_channel if flat.shape[-1] <= CHANNELS else _by_pixel
     out = blend(flat, places, weights)
-    return out.reshape(*rows.shape, -1).astype(x.dtype)
+    return out.reshape(*rows.shape, x.shape[-1]).astype(x.dtype)
 
 
 def _within(positions: jax.Array, size: int, mode: str) -> jax.Array:

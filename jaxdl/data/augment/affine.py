@@ -174,8 +174,7 @@ def _factor(op: str, name: str, value: Range) -> Range:
 
 
 def _slant(op: str, name: str, value: Range) -> Range:
-    limit = math.nextafter(90, 0)
-    return _entry.interval(op, name, value, low=-limit, high=limit)
+    return _entry.interval(op, name, value, low=-90, high=90, above=True, below=True)
 
 
 def _moved(

@@ -87,3 +87,4 @@ def _function(op: str, name: str, value: Any) -> None:
             explain(op, name, got=f"a {type(value).__name__}", expected="a function (key, x) -> y",
                     fix="augment.horizontal_flip()")
         )  # fmt: skip
+    _checks.augmentation(op, name, value)

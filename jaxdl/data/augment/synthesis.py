@@ -49,7 +49,7 @@ def on_backgrounds(
     op = "on_backgrounds"
     _checks.one_of(op, "blend", blend, BLENDS)
     ink = _entry.number(op, "ink", ink)
-    key, digits = _entry.images(op, key, digits, channels=1)
+    key, digits = _entry.images(op, key, digits, channels=1, argument="digits")
     patches = _patches(op, key, digits, _entry.pictures(op, "backgrounds", backgrounds))
     if blend == "difference":
         return jnp.abs(patches - digits)
