@@ -127,6 +127,7 @@ def _blown_up(x: jax.Array) -> jax.Array:
     return x * jnp.inf
 
 
+@pytest.mark.slow
 def test_random_features_keep_lengths(model: Any) -> None:
     params, _ = model
     kernel = params["blocks"][1]["layers"][0]["kernel"].reshape(-1, 4)

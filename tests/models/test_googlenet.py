@@ -63,6 +63,7 @@ def test_an_inception_block_equals_torch_in_value_and_gradient() -> None:
     image_models.check("inception", net.functional(lambda rngs: Inception(6, row, rngs=rngs)))
 
 
+@pytest.mark.slow
 def test_the_smallest_images_are_what_torchvision_lists() -> None:
     stages = (SMALL.stages[0], SMALL.stages[1], (InceptionWidths("5a", 2, (2, 2), (2, 2), 2),))
 

@@ -88,6 +88,7 @@ def test_the_shortcut_without_parameters() -> None:
         PadShortcut(2, 1, stride=1)
 
 
+@pytest.mark.slow
 def test_a_scanned_network_learns() -> None:
     """Batch norm's running statistics go through the scan, a row a block."""
     labels = np.arange(32) % 3

@@ -29,7 +29,7 @@ MAKE: dict[str, Callable[..., nnx.Module]] = {
     "googlenet": models.GoogLeNet.torchvision,
 }
 SMALL, PUBLISHED = Sizes(CLASSES), Sizes()
-QUICK = ("alexnet", "resnet50", "googlenet")
+QUICK = ("resnet50", "googlenet")
 
 
 def network(name: str, **options: Any) -> Net:
