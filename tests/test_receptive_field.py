@@ -187,7 +187,7 @@ def test_zero_weights_count_as_seeing() -> None:
 def test_says_what_it_cannot_tell() -> None:
     made = net.functional(chain)
     fields = measure(made, *made.init(jax.random.key(0)), (24, 24, 1), layer="layers/6")
-    with pytest.raises(ValueError, match=r"edges cut every field.*larger images"):
+    with pytest.raises(ValueError, match=r"cut by the edges everywhere.*larger images"):
         fields.field()
 
     def trace(params: Any, state: Any, x: Any, **_: Any) -> Any:
