@@ -7,6 +7,7 @@ from bench.case import Machine, Outcome
 from bench.harness import measure
 
 
+@pytest.mark.slow
 def test_members_agree_with_numpy_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SETTLE_S", 0.0)
     monkeypatch.setattr(timing, "gemm_ceiling", lambda **_: 1e9)

@@ -108,6 +108,7 @@ def test_where_dropout_stands(place: str) -> None:
     assert kinds == [*(["Dropout", *block] if place == "before" else [*block, "Dropout"]) * 2, "Linear"]
 
 
+@pytest.mark.slow
 def test_trains_and_survives_its_file(tmp_path: Path) -> None:
     config = AlexNetConfig(**{**vars(SMALL), "dropout": "dropout"})
     rng = np.random.default_rng(0)

@@ -70,6 +70,7 @@ def test_the_smallest_image_is_what_torchvision_lists() -> None:
         run(31)
 
 
+@pytest.mark.slow
 def test_trains_and_survives_its_file(tmp_path: Path) -> None:
     """Running statistics move in training; evaluation uses them and draws nothing."""
     config = VGGConfig(**{**vars(SMALL), "stages": ((4,), (4,)), "dropout": 0.2, "conv_bias": False})
