@@ -30,6 +30,10 @@ from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.one_hot import one_hot as one_hot
+from jaxdl.data.sequences import BRACKETS as BRACKETS
+from jaxdl.data.sequences import adding as adding
+from jaxdl.data.sequences import brackets as brackets
+from jaxdl.data.sequences import copying as copying
 from jaxdl.data.split import split as split
 from jaxdl.data.tables import load_csv as load_csv
 from jaxdl.data.volumes import volumes as volumes

@@ -32,6 +32,7 @@ KINDS = {
     "MLP": (models.MLPConfig, models.MLP),
     "ResNet": (models.ResNetConfig, models.ResNet),
     "SequenceClassifier": (models.SequenceClassifierConfig, models.SequenceClassifier),
+    "SequenceTagger": (models.SequenceTaggerConfig, models.SequenceTagger),
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
