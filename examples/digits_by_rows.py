@@ -1,7 +1,7 @@
 """Many to one: handwritten digits read row by row, eight steps of eight pixels, by recurrent networks.
 
-Run by `python examples/digits_by_rows.py [--seed 0] [--out out/digits_by_rows]`; it exits with 1 where the LSTM
-is below 96 %.
+Run by `python examples/digits_by_rows.py [--seed 0] [--out out/digits_by_rows]`; it exits with 1 where
+the LSTM is below 96 %.
 """
 
 import argparse
@@ -36,7 +36,8 @@ def fit(data: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray
     steps = EPOCHS * (len(data[1]) // BATCH)
     rate = optim.warmup_cosine(0.01, warmup=steps // 10, total=steps)
     return train.fit(network("lstm"), data, valid=valid, loss=losses.softmax_cross_entropy,
-                     optimizer=optim.adam(rate), metrics=METRICS, epochs=EPOCHS, batch_size=BATCH, seed=seed)  # fmt: skip
+                     optimizer=optim.adam(rate), metrics=METRICS, epochs=EPOCHS, batch_size=BATCH,
+                     seed=seed)  # fmt: skip
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """How much of a gradient is left by the distance it has gone back in time: where it vanishes or explodes.
 
-``d L_T / d h_t = d L_T / d h_T  J_T ... J_{t+1}`` with J_s the Jacobian of step s: a product of as many matrices
-as there are steps between, whose norm goes as their singular values to that power.
+``d L_T / d h_t = d L_T / d h_T  J_T ... J_{t+1}`` with J_s the Jacobian of step s: a product of as many
+matrices as there are steps between, whose norm goes as their singular values to that power.
 """
 
 from collections.abc import Callable

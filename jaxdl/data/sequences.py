@@ -137,7 +137,8 @@ def brackets(
     """
     key, op = _checks.key("brackets", key), "brackets"
     count, shortest = (
-        _checks.positive_integer(op, name, value) for name, value in (("count", count), ("shortest", shortest))
+        _checks.positive_integer(op, name, value)
+        for name, value in (("count", count), ("shortest", shortest))
     )
     return _brackets(key, count, _checks.positive_integer(op, "length", length, least=shortest), shortest)
 
@@ -145,9 +146,7 @@ def brackets(
 @partial(jax.jit, static_argnums=(1, 2, 3))
 def _brackets(key: jax.Array, count: int, length: int, shortest: int) -> tuple[jax.Array, jax.Array]:
     kinds, ends = jax.random.split(key)
-    drawn = jax.random.choice(
-        kinds, jnp.array([LETTER, LETTER, OPEN, CLOSE], jnp.int32), (count, length)
-    )
+    drawn = jax.random.choice(kinds, jnp.array([LETTER, LETTER, OPEN, CLOSE], jnp.int32), (count, length))
     lengths = jax.random.randint(ends, (count, 1), shortest, length + 1)
     tokens = jnp.where(jnp.arange(length)[None] < lengths, drawn, 0)
     closed, opened = _partnered(tokens, OPEN, False), _partnered(tokens, CLOSE, True)

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxdl import _checks
+from jaxdl import _checks, _lengths
+from jaxdl._lengths import Lengths
 from jaxdl.errors import ShapeError, explain
-from jaxdl.layers import Dropout, Linear
-from jaxdl.layers.recurrent import LSTM
+from jaxdl.layers import GRU, LSTM, RNN, Dropout, Linear
 from jaxdl.models import _configs
 
-CELLS: dict[str, Any] = {"lstm": LSTM}
+CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 PARTS = ("sequence", "lengths")
 
 
@@ -29,6 +29,7 @@ class SequenceConfig:
     bidirectional: bool = False
     dropout: float | str = 0.0
     vocabulary: int = 0
+    forget_bias: float = 1.0
 
     def __post_init__(self) -> None:
         op = type(self).__name__
@@ -43,6 +44,7 @@ class SequenceConfig:
         _checks.one_of(op, "cell", self.cell, tuple(CELLS))
         _configs.flags(self, "bidirectional")
         _configs.rates(self, "dropout")
+        _configs.number(self, "forget_bias", -100, 100, "[-100, 100)")
 
 
 class SequenceNet(nnx.Module):
@@ -55,9 +57,9 @@ class SequenceNet(nnx.Module):
             nnx.Embed(config.vocabulary, config.in_features, rngs=rngs) if config.vocabulary else None
         )
         inputs = (config.in_features, *(sides * width for width in config.widths))
-        options = {"bidirectional": True} if config.bidirectional else {}
+        options: dict[str, Any] = {"forget_bias": config.forget_bias} if config.cell == "lstm" else {}
         self.layers = nnx.List(
-            CELLS[config.cell](fan_in, width, rngs=rngs, **options)
+            CELLS[config.cell](fan_in, width, bidirectional=config.bidirectional, rngs=rngs, **options)
             for fan_in, width in zip(inputs, config.widths)
         )
         self.drops = nnx.List(
@@ -65,23 +67,23 @@ class SequenceNet(nnx.Module):
         )
         self.head = Linear(inputs[-1], config.num_classes, rngs=rngs)
 
-    def encode(self, x: Any) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-        """Return the outputs of the last layer, the lengths, and by example 1, or NaN where it is malformed."""
-        sequence, lengths = read(type(self).__name__, x, self.config)
-        sound = None if lengths is None else soundness(sequence, lengths, x, self.config.vocabulary)
-        if self.embedding is not None and lengths is not None:
-            inside = jnp.arange(sequence.shape[1]) < lengths[:, None]
-            # Clipped, as a token out of range is told by `sound`; padding may hold anything.
-            sequence = jnp.clip(jnp.where(inside, sequence, 0), 0, self.config.vocabulary - 1)
+    def encode(self, x: Any) -> tuple[jax.Array, Lengths | None]:
+        """Return the outputs of the last layer (batch, time, units), and the lengths where there are any."""
+        sequence, valid = read(type(self).__name__, x, self.config)
+        if self.embedding is not None:
             sequence = self.embedding(sequence)
+        steps = None if valid is None else valid.steps
         for number, layer in enumerate(self.layers):
-            sequence, _ = layer(sequence, lengths=lengths)
+            sequence, _ = layer(sequence, lengths=steps)
             sequence = self.drops[number](sequence) if self.drops else sequence
-        return sequence, lengths, sound
+        return sequence, valid
 
 
-def read(op: str, x: Any, config: SequenceConfig) -> tuple[jax.Array, jax.Array | None]:
-    """Return a sequence of the right shape and dtype, and its lengths, or raise."""
+def read(op: str, x: Any, config: SequenceConfig) -> tuple[jax.Array, Lengths | None]:
+    """Return a sequence of the right shape and dtype, and its lengths, or raise.
+
+    Tokens are 0 in padded steps; one out of range is told by the poison of its sequence.
+    """
     lengths = None
     if isinstance(x, Mapping):
         if set(x) != set(PARTS):
@@ -89,28 +91,18 @@ def read(op: str, x: Any, config: SequenceConfig) -> tuple[jax.Array, jax.Array 
                 explain(op, "x", got=f"a dict of {sorted(x)}", expected=f"a dict of {sorted(PARTS)}",
                         fix="{'sequence': ..., 'lengths': ...}, or the sequence alone")
             )  # fmt: skip
-        x, lengths = x["sequence"], _checks.integer(op, "x['lengths']", x["lengths"])
-    x = _tokens(op, x) if config.vocabulary else _features(op, x, config.in_features)
-    if lengths is not None and lengths.shape != x.shape[:1]:
-        raise ShapeError(
-            explain(op, "x['lengths']", got=f"of shape {lengths.shape}", expected=f"{x.shape[:1]}",
-                    fix="one number of valid steps for each sequence")
-        )  # fmt: skip
-    if lengths is None and config.vocabulary:
-        lengths = jnp.sum(x != 0, axis=1, dtype=jnp.int32)
-    return x, lengths
-
-
-def soundness(sequence: jax.Array, lengths: jax.Array, x: Any, vocabulary: int) -> jax.Array:
-    """Return 1 by example, and NaN where a length or a token within it is out of range."""
-    time = sequence.shape[1]
-    sound = (lengths >= 1) & (lengths <= time)
-    if vocabulary:
-        # Where the zeros tell the length, one between tokens would be a gap.
-        least = 0 if isinstance(x, Mapping) else 1
-        known = (sequence >= least) & (sequence < vocabulary)
-        sound &= jnp.all(known | (jnp.arange(time) >= lengths[:, None]), axis=1)
-    return jnp.where(sound, 1.0, jnp.nan)
+        x, lengths = x["sequence"], x["lengths"]
+    if not config.vocabulary:
+        x = _features(op, x, config.in_features)
+        return x, None if lengths is None else _lengths.checked(op, lengths, x.shape[:2])
+    x = _tokens(op, x)
+    # Where the zeros tell the length, one between tokens is a gap.
+    least = 1 if lengths is None else 0
+    lengths = jnp.sum(x != 0, axis=1, dtype=jnp.int32) if lengths is None else lengths
+    valid = _lengths.checked(op, lengths, x.shape)
+    known = jnp.all((x >= least) & (x < config.vocabulary) | ~valid.mask, axis=1)
+    x = jnp.where(valid.mask, jnp.clip(x, 0, config.vocabulary - 1), 0)
+    return x, valid._replace(poison=jnp.where(known, valid.poison, jnp.nan))
 
 
 def _tokens(op: str, x: Any) -> jax.Array:

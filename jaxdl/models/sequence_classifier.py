@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from jaxdl import _checks
+from jaxdl._lengths import Lengths
+from jaxdl.layers import last_step
 from jaxdl.models._sequences import SequenceConfig, SequenceNet
 
 POOLINGS = ("last", "mean")
@@ -25,6 +26,8 @@ class SequenceClassifierConfig(SequenceConfig):
         bidirectional: read in both directions; the outputs of the two lie side by side.
         dropout: rate behind each layer, or the name of a hyperparameter that holds it.
         vocabulary: number of tokens, 0 among them, which is the padding; 0 for sequences of features.
+        forget_bias: added to the bias of the LSTM's forget gate at the start, so that it remembers; other
+            cells have none.
         pooling: ``"last"`` takes the output at the last valid step, and of the other direction at the first,
             so that each has read it all; ``"mean"`` the mean over the valid steps.
 
@@ -51,6 +54,7 @@ class SequenceClassifier(SequenceNet):
         rngs: the random streams of the constructor.
 
     Example:
+        >>> from flax import nnx
         >>> config = SequenceClassifierConfig(in_features=3, num_classes=2, widths=(8,))
         >>> model = SequenceClassifier(config, rngs=nnx.Rngs(0))
         >>> x = jnp.ones((4, 5, 3))
@@ -67,18 +71,13 @@ class SequenceClassifier(SequenceNet):
             x: sequences (batch, time, features); tokens (batch, time), in which 0 is the padding; or either
                 of them in ``{"sequence": ..., "lengths": (batch,)}``, the number of valid steps of each.
         """
-        outputs, lengths, sound = self.encode(x)
-        logits = self.head(self._pool(outputs, lengths))
-        return logits if sound is None else logits * sound[:, None].astype(logits.dtype)
+        outputs, valid = self.encode(x)
+        logits = self.head(self._pool(outputs, valid))
+        return logits if valid is None else logits * valid.poison[:, None].astype(logits.dtype)
 
-    def _pool(self, outputs: jax.Array, lengths: jax.Array | None) -> jax.Array:
+    def _pool(self, outputs: jax.Array, valid: Lengths | None) -> jax.Array:
         if self.config.pooling == "mean":
             # The outputs of padded steps are 0.
-            count = outputs.shape[1] if lengths is None else jnp.maximum(lengths, 1)[:, None]
-            return jnp.sum(outputs, axis=1) / count
-        width = self.config.widths[-1]
-        last = outputs[:, -1, :width]
-        if lengths is not None:
-            index = jnp.clip(lengths, 1, outputs.shape[1])[:, None, None] - 1
-            last = jnp.take_along_axis(outputs[..., :width], index, axis=1)[:, 0]
-        return jnp.concatenate([last, outputs[:, 0, width:]], axis=-1)
+            return jnp.sum(outputs, axis=1) / (outputs.shape[1] if valid is None else valid.steps[:, None])
+        steps = None if valid is None else valid.steps
+        return last_step(outputs, steps, bidirectional=self.config.bidirectional)

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from jaxdl.models._sequences import SequenceConfig, SequenceNet
 
@@ -22,6 +21,8 @@ class SequenceTaggerConfig(SequenceConfig):
         bidirectional: read in both directions, so that a step is told by what follows it too.
         dropout: rate behind each layer, or the name of a hyperparameter that holds it.
         vocabulary: number of tokens, 0 among them, which is the padding; 0 for sequences of features.
+        forget_bias: added to the bias of the LSTM's forget gate at the start, so that it remembers; other
+            cells have none.
 
     Raises:
         ValueError: no layer, an unknown cell, or a number out of range.
@@ -41,6 +42,7 @@ class SequenceTagger(SequenceNet):
         rngs: the random streams of the constructor.
 
     Example:
+        >>> from flax import nnx
         >>> config = SequenceTaggerConfig(in_features=4, num_classes=3, widths=(8,), vocabulary=6)
         >>> model = SequenceTagger(config, rngs=nnx.Rngs(0))
         >>> model(jnp.array([[1, 5, 2, 3], [4, 4, 0, 0]])).shape
@@ -54,9 +56,8 @@ class SequenceTagger(SequenceNet):
             x: sequences (batch, time, features); tokens (batch, time), in which 0 is the padding; or either
                 of them in ``{"sequence": ..., "lengths": (batch,)}``, the number of valid steps of each.
         """
-        outputs, lengths, sound = self.encode(x)
+        outputs, valid = self.encode(x)
         logits = self.head(outputs)
-        if lengths is None or sound is None:
+        if valid is None:
             return logits
-        inside = (jnp.arange(logits.shape[1]) < lengths[:, None])[..., None]
-        return jnp.where(inside, logits, 0) * sound[:, None, None].astype(logits.dtype)
+        return jnp.where(valid.mask[..., None], logits, 0) * valid.poison[:, None, None].astype(logits.dtype)
