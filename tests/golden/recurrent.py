@@ -1,0 +1,44 @@
+"""Torch's recurrent layers: outputs, carries and gradients over packed sequences from a given carry."""
+
+from typing import Any
+
+import numpy as np
+
+BATCH, TIME, INPUTS, FEATURES = 3, 5, 2, 4
+LENGTHS = (3, 5, 1)
+# What it is called: the torch module, its options.
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "rnn_tanh": ("RNN", {"num_layers": 2, "bidirectional": True}),
+    "rnn_relu": ("RNN", {"num_layers": 1, "nonlinearity": "relu"}),
+    "gru": ("GRU", {"num_layers": 1, "bidirectional": True}),
+    "gru_deep": ("GRU", {"num_layers": 3}),
+    "lstm": ("LSTM", {"num_layers": 1}),
+    "lstm_deep": ("LSTM", {"num_layers": 3, "bidirectional": True}),
+}
+
+
+def arrays(torch: Any, name: str) -> dict[str, np.ndarray]:
+    """Return weights, inputs, the factors of the loss, outputs, last carries and all gradients of a case.
+
+    The loss is the sum of outputs and last carries, each entry times a factor of its own.
+    """
+    kind, options = CASES[name]
+    torch.manual_seed(sorted(CASES).index(name))
+    layer = getattr(torch.nn, kind)(INPUTS, FEATURES, batch_first=True, **options)
+    runs = options["num_layers"] * (1 + options.get("bidirectional", False))
+    x = torch.randn(BATCH, TIME, INPUTS, requires_grad=True)
+    carry = [torch.randn(runs, BATCH, FEATURES, requires_grad=True) for _ in range(1 + (kind == "LSTM"))]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+    y, last = layer(packed, tuple(carry) if kind == "LSTM" else carry[0])
+    y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=TIME)
+    results = [y, *(last if kind == "LSTM" else [last])]
+    factors = [torch.randn_like(one) for one in results]
+    sum((one * factor).sum() for one, factor in zip(results, factors, strict=True)).backward()
+    found = {"x": x, "x/gradient": x.grad}
+    for number, (start, result, factor) in enumerate(zip([None, *carry], results, factors, strict=True)):
+        found |= {f"result{number}": result, f"factor{number}": factor}
+        if start is not None:
+            found |= {f"carry{number}": start, f"carry{number}/gradient": start.grad}
+    for key, value in layer.named_parameters():
+        found |= {f"weights/{key}": value, f"gradients/{key}": value.grad}
+    return {f"{name}/{key}": value.detach().numpy().copy() for key, value in found.items()}
