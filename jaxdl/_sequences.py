@@ -16,7 +16,7 @@ def checked_lengths(op: str, lengths: Any, leading: tuple[int, ...], time: int) 
     if found.shape != leading:
         raise ShapeError(
             explain(op, "lengths", got=f"of shape {found.shape}",
-                    expected=f"{leading}, one for each sequence", fix="pass the number of valid steps of each")
+                    expected=f"{leading}, one for each sequence", fix="pass the valid steps of each")
         )  # fmt: skip
     if not isinstance(found, jax.core.Tracer):
         numbers = np.asarray(found)

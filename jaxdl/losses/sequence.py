@@ -59,9 +59,7 @@ def sequence_cross_entropy(
                     expected=f"one label a step, {logits.shape[:-1]}", fix="give each step its label")
         )  # fmt: skip
     *leading, time, classes = logits.shape
-    mask, valid = _sequences.inside(
-        op, tuple(leading), time, lengths=lengths, labels=labels, padding=padding
-    )
+    mask, valid = _sequences.inside(op, tuple(leading), time, lengths=lengths, labels=labels, padding=padding)
     # Taken out before the loss: a NaN behind a mask comes back in its gradient.
     logits, labels = jnp.where(mask[..., None], logits, 0), jnp.where(mask, labels, 0)
     valid = valid & jnp.all((labels >= 0) & (labels < classes), axis=-1)
@@ -71,7 +69,7 @@ def sequence_cross_entropy(
 def sequence_binary_cross_entropy(
     logits: jax.Array, targets: jax.Array, *, lengths: jax.Array | None = None
 ) -> jax.Array:
-    """Binary cross-entropy of a sequence: ``L = sum_t -y_t log a_t - (1 - y_t) log(1 - a_t)``, a = sigmoid(z).
+    """Binary cross-entropy of a sequence: ``sum_t -y_t log a_t - (1 - y_t) log(1 - a_t)``, a = sigmoid(z).
 
     A yes or no a step, as for tagging which words are names. Several outputs a step are summed too. What
     stands in padded steps changes nothing by a bit; a sequence of length 0 has loss 0 and gradient 0. A
