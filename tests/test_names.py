@@ -42,7 +42,8 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms adding copying brackets",
+    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text adding copying "
+    "brackets",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",

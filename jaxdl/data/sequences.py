@@ -1,166 +1,109 @@
-"""Sequences to learn from, as many as one likes: what must be remembered, and what only the rest can tell."""
+"""Sequences of different length as one array, and one long sequence as many of equal length."""
 
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxdl import _checks
+from jaxdl.data._convert import to_single
+from jaxdl.data._validate import as_numbers
+from jaxdl.errors import DtypeError, ShapeError, explain
 
-BLANK, GO, FIRST_SYMBOL = 1, 2, 3
-BRACKETS = ("padding", "letter", "matched", "unmatched")
-LETTER, OPEN, CLOSE = 1, 2, 3
 
-
-def adding(key: jax.Array, count: int, *, length: int = 60) -> tuple[jax.Array, jax.Array]:
-    """Draw the adding problem: the sum of the two numbers that are marked, one in each half of the sequence.
-
-    ``x_t = (u_t, m_t)`` with u uniform in [0, 1) and m 1 at two steps, else 0; ``y = sum_t u_t m_t``. Who
-    answers 1 whatever comes has a mean squared error of 1/6.
+def pad(sequences: Sequence[Any], *, length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Put sequences of different length into one array, each followed by zeros.
 
     Args:
-        key: random key; the same key draws the same sequences.
-        count: how many.
-        length: steps of a sequence, at least 2.
+        sequences: arrays or lists (time,) of tokens, or (time, features) of numbers, each of its own time,
+            at least 1.
+        length: steps of the result, at least those of the longest; None: as many.
 
     Returns:
-        Sequences (count, length, 2) float32, and sums (count, 1) float32.
+        The padded sequences (batch, time) or (batch, time, features), whole numbers as int32 and others as
+        float32, and their lengths (batch,) int32.
 
     Raises:
-        DtypeError: no typed key, or numbers that are not whole.
-        ValueError: a number out of range.
+        ShapeError: no sequence, one without a step, or unlike shapes.
+        DtypeError: what are no numbers.
+        ValueError: a sequence that is longer than `length`.
+        FormatError: NaN, or a number beyond int32 or float32.
 
-    Example:
-        >>> x, y = adding(jax.random.key(0), 3, length=10)
-        >>> x.shape, y.shape, x[..., 1].sum(1).tolist()
-        ((3, 10, 2), (3, 1), [2.0, 2.0, 2.0])
-
-    Reference:
-        Hochreiter and Schmidhuber, Long short-term memory, 1997, with the marks as in Arjovsky et al.,
-        Unitary evolution recurrent neural networks, 2016.
+    >>> tokens, lengths = pad([[5, 6, 7], [8]])
+    >>> tokens.tolist(), lengths.tolist()
+    ([[5, 6, 7], [8, 0, 0]], [3, 1])
     """
-    key = _checks.key("adding", key)
-    count = _checks.positive_integer("adding", "count", count)
-    return _adding(key, count, _checks.positive_integer("adding", "length", length, least=2))
+    rows = [_row(i, sequence) for i, sequence in enumerate(sequences)]
+    shapes = {row.shape[1:] for row in rows}
+    if len(shapes) != 1:
+        got = f"of features {sorted(shapes)}" if rows else "empty"
+        raise ShapeError(
+            explain("pad", "sequences", got=got, expected="at least one sequence, all of the same features",
+                    fix="pass arrays (time,), or (time, features)")
+        )  # fmt: skip
+    lengths = np.array([len(row) for row in rows], np.int32)
+    time = int(lengths.max()) if length is None else _checks.positive_integer("pad", "length", length)
+    if lengths.max() > time:
+        longest = int(lengths.argmax())
+        raise ValueError(
+            explain("pad", "length", got=f"{time}, but sequence {longest} has {lengths[longest]} steps",
+                    expected=f"at least {lengths[longest]}", fix="a larger length, or cut the sequences")
+        )  # fmt: skip
+    whole = all(row.dtype.kind in "iu" for row in rows)
+    padded = np.zeros((len(rows), time, *shapes.pop()), np.int32 if whole else np.float32)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return padded, lengths
 
 
-@partial(jax.jit, static_argnums=(1, 2))
-def _adding(key: jax.Array, count: int, length: int) -> tuple[jax.Array, jax.Array]:
-    numbers, first, second = jax.random.split(key, 3)
-    half = length // 2
-    values = jax.random.uniform(numbers, (count, length))
-    places = jnp.stack(
-        [jax.random.randint(first, (count,), 0, half), jax.random.randint(second, (count,), half, length)], 1
-    )
-    marks = jnp.sum(jax.nn.one_hot(places, length), axis=1)
-    return jnp.stack([values, marks], axis=-1), jnp.sum(values * marks, axis=1, keepdims=True)
+def windows(tokens: Any, length: int, *, stride: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Cut one long sequence into windows: inputs, and as targets the same one step later.
 
-
-def copying(
-    key: jax.Array, count: int, *, delay: int = 40, symbols: int = 8, length: int = 10
-) -> tuple[jax.Array, jax.Array]:
-    """Draw the copying problem: symbols that are to be said again after a delay, in their order.
-
-    The input is `length` symbols, ``delay - 1`` blanks, a go, and `length` blanks; the target is blank up to
-    the go, and the symbols behind it. Who remembers nothing has a cross-entropy of
-    ``length log(symbols)`` a sequence. Tokens are numbered as everywhere: 0 is the padding, which does not
-    occur; 1 the blank; 2 the go; the symbols begin at 3.
+    ``inputs[i, t] = tokens[i stride + t]``, ``targets[i, t] = tokens[i stride + t + 1]``. With the stride
+    left at `length`, window i + 1 begins where window i ends, so that a network may be handed its carry.
 
     Args:
-        key: random key; the same key draws the same sequences.
-        count: how many.
-        delay: steps from the last symbol to the go.
-        symbols: how many there are.
-        length: symbols of a sequence.
+        tokens: (time,) or (time, features), numbers.
+        length: steps of a window.
+        stride: steps from one window to the next; None: `length`, so that every target is there once.
 
     Returns:
-        Tokens and targets, each (count, delay + 2 length) int32 in [0, symbols + 3).
+        Inputs and targets (windows, length) or (windows, length, features); the last tokens, which fill no
+        window, are left out.
 
     Raises:
-        DtypeError: no typed key, or numbers that are not whole.
-        ValueError: a number out of range.
+        ShapeError: fewer than ``length + 1`` tokens.
+        DtypeError: what are no numbers.
+        ValueError: a length or stride below 1.
 
-    Example:
-        >>> tokens, targets = copying(jax.random.key(0), 1, delay=4, length=2)
-        >>> tokens.tolist(), targets.tolist()
-        ([[8, 3, 1, 1, 1, 2, 1, 1]], [[1, 1, 1, 1, 1, 1, 8, 3]])
-
-    Reference:
-        Hochreiter and Schmidhuber, Long short-term memory, 1997, in the form of Arjovsky et al., Unitary
-        evolution recurrent neural networks, 2016.
+    >>> inputs, targets = windows([4, 5, 6, 7, 8, 9], 2)
+    >>> inputs.tolist(), targets.tolist()
+    ([[4, 5], [6, 7]], [[5, 6], [7, 8]])
     """
-    key, op = _checks.key("copying", key), "copying"
-    count, delay, symbols, length = (
-        _checks.positive_integer(op, name, value)
-        for name, value in (("count", count), ("delay", delay), ("symbols", symbols), ("length", length))
-    )
-    return _copying(key, count, delay, symbols, length)
+    row = _row(None, tokens, op="windows")
+    length = _checks.positive_integer("windows", "length", length)
+    step = length if stride is None else _checks.positive_integer("windows", "stride", stride)
+    if len(row) <= length:
+        raise ShapeError(
+            explain("windows", "tokens", got=f"{len(row)} long", expected=f"at least {length + 1}",
+                    fix="a longer text, or a smaller length")
+        )  # fmt: skip
+    starts = np.arange(0, len(row) - length, step)
+    places = starts[:, None] + np.arange(length)[None]
+    return row[places], row[places + 1]
 
 
-@partial(jax.jit, static_argnums=(1, 2, 3, 4))
-def _copying(
-    key: jax.Array, count: int, delay: int, symbols: int, length: int
-) -> tuple[jax.Array, jax.Array]:
-    said = jax.random.randint(key, (count, length), FIRST_SYMBOL, FIRST_SYMBOL + symbols)
-    silence = jnp.full((count, delay + 2 * length), BLANK, jnp.int32)
-    tokens = silence.at[:, :length].set(said).at[:, length + delay - 1].set(GO)
-    return tokens, silence.at[:, -length:].set(said)
-
-
-def brackets(
-    key: jax.Array, count: int, *, length: int = 24, shortest: int = 8
-) -> tuple[jax.Array, jax.Array]:
-    """Draw strings of letters and brackets, and which brackets have a partner.
-
-    Whether an opening bracket has one is told by what follows it, of a closing one by what precedes it: a
-    reader in one direction cannot know the first. Each step is a letter with chance 1/2, else a bracket
-    of either kind.
-
-    Args:
-        key: random key; the same key draws the same strings.
-        count: how many.
-        length: steps of the longest.
-        shortest: steps of the shortest; the lengths between are equally likely.
-
-    Returns:
-        Tokens (count, length) int32: 0 padding, 1 letter, 2 opening, 3 closing; and tags (count, length)
-        int32 in the order of `BRACKETS`: 0 padding, 1 letter, 2 matched, 3 unmatched.
-
-    Raises:
-        DtypeError: no typed key, or numbers that are not whole.
-        ValueError: a number out of range.
-
-    Example:
-        >>> tokens, tags = brackets(jax.random.key(8), 1, length=8)
-        >>> "".join(" a()"[token] for token in tokens[0]), "".join(" .mu"[tag] for tag in tags[0])
-        ('()aa())(', 'mm..mmuu')
-    """
-    key, op = _checks.key("brackets", key), "brackets"
-    count, shortest = (
-        _checks.positive_integer(op, name, value)
-        for name, value in (("count", count), ("shortest", shortest))
-    )
-    return _brackets(key, count, _checks.positive_integer(op, "length", length, least=shortest), shortest)
-
-
-@partial(jax.jit, static_argnums=(1, 2, 3))
-def _brackets(key: jax.Array, count: int, length: int, shortest: int) -> tuple[jax.Array, jax.Array]:
-    kinds, ends = jax.random.split(key)
-    drawn = jax.random.choice(kinds, jnp.array([LETTER, LETTER, OPEN, CLOSE], jnp.int32), (count, length))
-    lengths = jax.random.randint(ends, (count, 1), shortest, length + 1)
-    tokens = jnp.where(jnp.arange(length)[None] < lengths, drawn, 0)
-    closed, opened = _partnered(tokens, OPEN, False), _partnered(tokens, CLOSE, True)
-    matched = ((tokens == CLOSE) & closed) | ((tokens == OPEN) & opened)
-    tags = jnp.where(tokens >= OPEN, jnp.where(matched, 2, 3), tokens)
-    return tokens, tags
-
-
-def _partnered(tokens: jax.Array, waiting: int, reverse: bool) -> jax.Array:
-    """Tell at each step whether a bracket of the kind `waiting`, before it, is still without its partner."""
-
-    def step(depth: jax.Array, token: jax.Array) -> tuple[jax.Array, jax.Array]:
-        rise = (token == waiting).astype(jnp.int32) - (token == OPEN + CLOSE - waiting)
-        return jnp.maximum(depth + rise, 0), depth > 0
-
-    start = jnp.zeros_like(tokens[:, 0])
-    return jnp.swapaxes(jax.lax.scan(step, start, tokens.T, reverse=reverse)[1], 0, 1)
+def _row(number: int | None, sequence: Any, op: str = "pad") -> np.ndarray:
+    argument = "tokens" if number is None else f"sequences[{number}]"
+    if isinstance(sequence, str):
+        raise DtypeError(
+            explain(op, argument, got="a str", expected="numbers", fix="vocabulary.encode(text)")
+        )
+    row = to_single(op, argument, as_numbers(op, argument, sequence))
+    if row.ndim not in (1, 2) or row.size == 0:
+        raise ShapeError(
+            explain(op, argument, got=f"of shape {row.shape}",
+                    expected="(time,) or (time, features), at least one step",
+                    fix="leave empty sequences out, or encode them with their end")
+        )  # fmt: skip
+    return row.astype(np.int32) if row.dtype == np.uint8 else row
