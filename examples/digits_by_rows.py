@@ -85,8 +85,8 @@ def main() -> int:
 
     ragged, noisy = (fit(net, rule, cut(data, 1, noise=noise), None, options.seed) for noise in (False, True))
     same = all(bool((a == b).all()) for a, b in zip(*(jax.tree.leaves(f.params) for f in (ragged, noisy))))
-    print(f"cut off behind row {SHORTEST} to 8, at random: with noise in place of the missing rows the parameters "
-          f"are {'the same, bit by bit' if same else 'OTHERS'}")  # fmt: skip
+    print(f"cut off behind row {SHORTEST} to 8, at random: with noise in place of the missing rows the "
+          f"parameters are {'the same, bit by bit' if same else 'OTHERS'}")  # fmt: skip
     lengths = np.full(len(test), 8, np.int32)
     read = [ragged.evaluate(({"sequence": unseen[0], "lengths": lengths - 8 + count}, unseen[1]), loss=LOSS,
                             metrics=METRICS)["accuracy"] for count in range(1, 9)]  # fmt: skip
