@@ -76,8 +76,10 @@ def main() -> int:
         whole[name] = float(right[tokens >= OPEN].mean())
         kinds = [float(right[tokens == kind].mean()) for kind in (OPEN, OPEN + 1)]
         count = sum(leaf.size for leaf in jax.tree.leaves(fitted.params))
-        print(f"LSTM, {name}, {count:,} parameters: {100 * whole[name]:.2f} % of the brackets of 2,000 "
-              f"unseen strings, {100 * kinds[0]:.2f} % of opening, {100 * kinds[1]:.2f} % of closing ones")  # fmt: skip
+        print(
+            f"LSTM, {name}, {count:,} parameters: {100 * whole[name]:.2f} % of the brackets of unseen "
+            f"strings, {100 * kinds[0]:.2f} % of opening, {100 * kinds[1]:.2f} % of closing ones"
+        )
     jaxdl.plot.comparison(panels, xlabel="position in the string", ylabel="share tagged rightly",
                           path=options.out / "by_position.png")  # fmt: skip
     shown = int(np.argmax(((said["one direction"] != tags) & (said["both directions"] == tags)).sum(1)))
