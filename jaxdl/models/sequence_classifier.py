@@ -56,9 +56,11 @@ class SequenceClassifier(SequenceNet):
     Example:
         >>> from flax import nnx
         >>> config = SequenceClassifierConfig(in_features=3, num_classes=2, widths=(8,))
-        >>> model = SequenceClassifier(config, rngs=nnx.Rngs(0))
+        >>> def classify(x):
+        ...     return SequenceClassifier(config, rngs=nnx.Rngs(0))(x)
         >>> x = jnp.ones((4, 5, 3))
-        >>> model(x).shape, model({"sequence": x, "lengths": jnp.array([5, 1, 2, 5])}).shape
+        >>> ragged = {"sequence": x, "lengths": jnp.array([5, 1, 2, 5])}
+        >>> jax.eval_shape(classify, x).shape, jax.eval_shape(classify, ragged).shape
         ((4, 2), (4, 2))
     """
 

@@ -44,8 +44,9 @@ class SequenceTagger(SequenceNet):
     Example:
         >>> from flax import nnx
         >>> config = SequenceTaggerConfig(in_features=4, num_classes=3, widths=(8,), vocabulary=6)
-        >>> model = SequenceTagger(config, rngs=nnx.Rngs(0))
-        >>> model(jnp.array([[1, 5, 2, 3], [4, 4, 0, 0]])).shape
+        >>> def tag(tokens):
+        ...     return SequenceTagger(config, rngs=nnx.Rngs(0))(tokens)
+        >>> jax.eval_shape(tag, jnp.array([[1, 5, 2, 3], [4, 4, 0, 0]])).shape
         (2, 4, 3)
     """
 
