@@ -114,7 +114,7 @@ class _Scanned(nnx.Module):
         mask = None if lengths is None else lengths.mask
         # What stands in padded steps may be NaN, which a gradient of 0 would not stop.
         x = x if mask is None else jnp.where(mask[..., None], x, 0)
-        graph, params, others = nnx.split(self.cell, nnx.Param, ..., graph=True)
+        graph, params, others = _split(self.cell)
         changed = False
 
         def body(held: tuple[Any, Any], item: tuple[jax.Array, Any]) -> tuple[tuple[Any, Any], jax.Array]:
@@ -122,7 +122,7 @@ class _Scanned(nnx.Module):
             (carry, others), (x, here) = held, item
             cell = nnx.merge(graph, params, others)
             new, y = self._step(cell, carry, x)
-            after = nnx.split(cell, nnx.Param, ..., graph=True)[2]
+            after = _split(cell)[2]
             changed = changed or _differ(others, after)
             if here is not None:
                 new, y = _where(here, new, carry), _where(here, y, jnp.zeros_like(y))
@@ -143,6 +143,13 @@ class _Scanned(nnx.Module):
                         expected=f"{(len(x), self.features)}", fix=f"features={(y.shape or (1,))[-1]}")
             )  # fmt: skip
         return like("Recurrent", new, carry, "return the carry in the form that came in"), y
+
+
+def _split(cell: nnx.Module) -> tuple[Any, Any, Any]:
+    """Return the cell's graph, parameters, and what else it holds, as dicts of arrays."""
+    graph, *parts = nnx.split(cell, nnx.Param, ..., graph=True)
+    params, others = map(nnx.to_pure_dict, parts)
+    return graph, params, others
 
 
 def _differ(before: Any, after: Any) -> bool:

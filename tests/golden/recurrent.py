@@ -42,3 +42,16 @@ def arrays(torch: Any, name: str) -> dict[str, np.ndarray]:
     for key, value in layer.named_parameters():
         found |= {f"weights/{key}": value, f"gradients/{key}": value.grad}
     return {f"{name}/{key}": value.detach().numpy().copy() for key, value in found.items()}
+
+
+def keras_gru(keras: Any) -> dict[str, np.ndarray]:
+    """Return weights, inputs and outputs of Keras's GRU that resets before the product."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH, TIME, INPUTS)).astype(np.float32)
+    layer = keras.layers.GRU(FEATURES, reset_after=False, return_sequences=True)
+    layer.build(x.shape)
+    shapes = ((INPUTS, 3 * FEATURES), (FEATURES, 3 * FEATURES), (3 * FEATURES,))
+    weights = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    layer.set_weights(weights)
+    found = dict(zip(("input", "recurrent", "bias"), weights, strict=True))
+    return {f"keras/{key}": a for key, a in (found | {"x": x, "outputs": np.asarray(layer(x))}).items()}
