@@ -1,5 +1,6 @@
 """A recurrent layer of any cell: flax's, or one of the user's own."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,7 @@ class _Scanned(nnx.Module):
             carry = self.cell.initial(x[:, 0])
         else:
             carry = self.cell.initialize_carry(x[:, 0].shape, rngs=nnx.Rngs(0))
+            carry = jax.tree.map(functools.partial(_beside, x), carry)
         for leaf in jax.tree.leaves(carry):
             if jnp.shape(leaf)[:1] != x.shape[:1]:
                 raise ShapeError(
@@ -150,6 +152,12 @@ def _split(cell: nnx.Module) -> tuple[Any, Any, Any]:
     graph, *parts = nnx.split(cell, nnx.Param, ..., graph=True)
     params, others = map(nnx.to_pure_dict, parts)
     return graph, params, others
+
+
+def _beside(x: jax.Array, leaf: jax.Array) -> jax.Array:
+    """Lay a leaf of the carry out over devices as x is, by adding a zero of x."""
+    zero = jnp.zeros_like(x[:, 0, 0], leaf.dtype)
+    return leaf + jnp.reshape(zero, zero.shape + (1,) * (leaf.ndim - 1))
 
 
 def _differ(before: Any, after: Any) -> bool:

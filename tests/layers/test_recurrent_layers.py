@@ -84,7 +84,7 @@ def test_conventions_equal_their_formulas(kind: str, options: dict[str, Any]) ->
 def test_textbook_forms_by_name() -> None:
     gru = nnx.eval_shape(lambda: layers.GRU.textbook(2, 3, rngs=nnx.Rngs(0)))
     lstm = nnx.eval_shape(lambda: layers.LSTM.textbook(2, 3, num_layers=2, rngs=nnx.Rngs(0)))
-    options = [dict(layer.layers[0].forward.kind.options) for layer in (gru, lstm)]
+    options = [dict(layer.layers[0].forward.convention.options) for layer in (gru, lstm)]
     assert (options[0]["reset"], options[0]["update"], options[1]["output_tanh"]) == (
         None,
         "candidate",
