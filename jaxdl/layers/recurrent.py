@@ -124,7 +124,7 @@ class GRU(RecurrentStack):
     Example:
         >>> import jax.numpy as jnp
         >>> layer = GRU(3, 4, rngs=nnx.Rngs(0))
-        >>> x = jnp.linspace(-1, 1, 30).reshape(2, 5, 3)
+        >>> x = jnp.linspace(-1, 1, 24).reshape(2, 4, 3)
         >>> whole, _ = layer(x)
         >>> first, carry = layer(x[:, :2])
         >>> rest, _ = layer(x[:, 2:], carry=jax.lax.stop_gradient(carry))
@@ -179,8 +179,8 @@ class GRU(RecurrentStack):
             ``GRU(..., reset=None, update="candidate")``.
 
         Example:
-            >>> params = nnx.state(GRU.textbook(3, 4, rngs=nnx.Rngs(0)))
-            >>> params["layers"][0]["forward"]["input"].shape
+            >>> layer = nnx.eval_shape(lambda: GRU.textbook(3, 4, rngs=nnx.Rngs(0)))
+            >>> layer.layers[0].forward.input.shape
             (3, 8)
         """
         return cls(in_features, features, reset=None, update="candidate", rngs=rngs, **options)
