@@ -63,6 +63,7 @@ class RecurrentStack(nnx.Module):
         _checks.one_of(op, "bidirectional", bidirectional, (False, True))
         _checks.one_of(op, "layer_norm", layer_norm, (False, True))
         self.directions = 2 if bidirectional else 1
+        self.dropout = _dropout(op, dropout, num_layers, rngs)
         width = self.directions * features
         self.layers = nnx.List(
             RecurrentLayer(
@@ -71,7 +72,6 @@ class RecurrentStack(nnx.Module):
             )
             for number in range(num_layers)
         )
-        self.dropout = _dropout(op, dropout, num_layers, rngs)
 
     def __call__(
         self, x: jax.Array, *, lengths: jax.Array | None = None, carry: Any = None

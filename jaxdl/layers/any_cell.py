@@ -1,5 +1,6 @@
 """A recurrent layer of any cell: flax's, or one of the user's own."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,7 @@ class _Scanned(nnx.Module):
             carry = self.cell.initial(x[:, 0])
         else:
             carry = self.cell.initialize_carry(x[:, 0].shape, rngs=nnx.Rngs(0))
+            carry = jax.tree.map(functools.partial(_beside, x), carry)
         for leaf in jax.tree.leaves(carry):
             if jnp.shape(leaf)[:1] != x.shape[:1]:
                 raise ShapeError(
@@ -114,7 +116,7 @@ class _Scanned(nnx.Module):
         mask = None if lengths is None else lengths.mask
         # What stands in padded steps may be NaN, which a gradient of 0 would not stop.
         x = x if mask is None else jnp.where(mask[..., None], x, 0)
-        graph, params, others = nnx.split(self.cell, nnx.Param, ..., graph=True)
+        graph, params, others = _split(self.cell)
         changed = False
 
         def body(held: tuple[Any, Any], item: tuple[jax.Array, Any]) -> tuple[tuple[Any, Any], jax.Array]:
@@ -122,7 +124,7 @@ class _Scanned(nnx.Module):
             (carry, others), (x, here) = held, item
             cell = nnx.merge(graph, params, others)
             new, y = self._step(cell, carry, x)
-            after = nnx.split(cell, nnx.Param, ..., graph=True)[2]
+            after = _split(cell)[2]
             changed = changed or _differ(others, after)
             if here is not None:
                 new, y = _where(here, new, carry), _where(here, y, jnp.zeros_like(y))
@@ -143,6 +145,19 @@ class _Scanned(nnx.Module):
                         expected=f"{(len(x), self.features)}", fix=f"features={(y.shape or (1,))[-1]}")
             )  # fmt: skip
         return like("Recurrent", new, carry, "return the carry in the form that came in"), y
+
+
+def _split(cell: nnx.Module) -> tuple[Any, Any, Any]:
+    """Return the cell's graph, parameters, and what else it holds, as dicts of arrays."""
+    graph, *parts = nnx.split(cell, nnx.Param, ..., graph=True)
+    params, others = map(nnx.to_pure_dict, parts)
+    return graph, params, others
+
+
+def _beside(x: jax.Array, leaf: jax.Array) -> jax.Array:
+    """Lay a leaf of the carry out over devices as x is, by adding a zero of x."""
+    zero = jnp.zeros_like(x[:, 0, 0], leaf.dtype)
+    return leaf + jnp.reshape(zero, zero.shape + (1,) * (leaf.ndim - 1))
 
 
 def _differ(before: Any, after: Any) -> bool:

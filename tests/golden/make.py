@@ -197,7 +197,7 @@ def main() -> None:
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
     np.savez_compressed(FOLDER / "lenet.npz", **lenet.torch_lenet(torch))
-    cases = [recurrent.arrays(torch, name) for name in recurrent.CASES]
+    cases = [recurrent.keras_gru(keras), *(recurrent.arrays(torch, name) for name in recurrent.GOLDEN)]
     np.savez_compressed(FOLDER / "recurrent.npz", **{key: a for case in cases for key, a in case.items()})
 
 
