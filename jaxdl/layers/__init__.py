@@ -7,6 +7,7 @@ from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .last_step import last_step as last_step
 from .norm import BatchNorm as BatchNorm
 from .pool import AdaptiveAvgPool as AdaptiveAvgPool
