@@ -48,12 +48,14 @@ def language_model(
     if not losses or any(curve.ndim != 1 or curve.size == 0 for curve in losses.values()):
         raise ShapeError(
             explain("plot.language_model", "curves", got=f"{ {n: c.shape for n, c in losses.items()} }",
-                    expected="at least one curve, (epochs,) each", fix="{'validation': history['valid_loss']}")
+                    expected="at least one curve, (epochs,) each",
+                    fix="{'validation': history['valid_loss']}")
         )  # fmt: skip
     if any(share.shape != (len(temperatures),) for share in parts.values()):
         raise ShapeError(
             explain("plot.language_model", "shares", got=f"{ {n: s.shape for n, s in parts.items()} }",
-                    expected=f"{(len(temperatures),)}, one for each temperature", fix="measure each temperature")
+                    expected=f"{(len(temperatures),)}, one for each temperature",
+                    fix="measure at each temperature")
         )  # fmt: skip
     figure = _figure.figure(2 if len(temperatures) else 1)
     axes = figure.axes[0]
