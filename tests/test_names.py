@@ -25,6 +25,7 @@ NAMES = {
     "models.logistic_regression": "fit",
     "models.softmax_regression": "fit",
     "models.decision_tree": "fit",
+    "models.ngram": "fit cross_entropy",
     "features": "polynomial circle ellipse",
     "scaling": "z_score mean_normalisation min_max decimal pixels imagenet",
     "descent": "descend",
@@ -51,20 +52,23 @@ NAMES = {
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
-    "RadialBasis RNN GRU LSTM Recurrent last_step",
+    "RadialBasis Embedding RNN GRU LSTM Recurrent last_step",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
-    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
+    "CifarResNetConfig LanguageModel LanguageModelConfig LeNet5 LeNet5Config SignalNet SignalNetConfig "
+    "VolumeNet VolumeNetConfig "
     "SequenceClassifier SequenceClassifierConfig SequenceTagger SequenceTaggerConfig",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency gradients_by_distance",
+    "kernels signals volumes images top_patches saliency gradients_by_distance "
+    "language_model",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
     "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
+    "sampling": "greedy sample generate beam_search",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
     "vanishing": "state_gradient_norms input_gradient_norms",
