@@ -2,6 +2,7 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .any_cell import Recurrent as Recurrent
 from .connected import ConnectedConv as ConnectedConv
 from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
@@ -17,5 +18,9 @@ from .pool import GlobalMaxPool as GlobalMaxPool
 from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
 from .radial_basis import RadialBasis as RadialBasis
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import RNN as RNN
 from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .steps import last_step as last_step
 from .subsample import Subsample as Subsample
