@@ -9,11 +9,11 @@ import pytest
 import jaxdl
 
 NAMES = {
-    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for "
-    "scaled_tanh",
+    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for scaled_tanh",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
-    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori",
+    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
+    "sequence_cross_entropy sequence_binary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -29,7 +29,7 @@ NAMES = {
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
-    "roc_area r2",
+    "roc_area r2 sequence_accuracy exact_match",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
@@ -41,7 +41,7 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms",
+    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -49,21 +49,24 @@ NAMES = {
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
-    "RadialBasis RNN GRU LSTM Recurrent last_step",
+    "RadialBasis RNN GRU LSTM Recurrent last_step Embedding",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
-    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig",
+    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
+    "LanguageModel LanguageModelConfig",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency",
-    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
-    "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "kernels signals volumes images top_patches saliency language_model",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
+    "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
+    "models.ngram": "fit cross_entropy",
+    "sampling": "greedy sample generate beam_search",
 }
 WITHOUT_ROWS = (
     "train",

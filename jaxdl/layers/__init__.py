@@ -8,6 +8,7 @@ from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .norm import BatchNorm as BatchNorm
 from .pool import AdaptiveAvgPool as AdaptiveAvgPool
 from .pool import AdaptiveMaxPool as AdaptiveMaxPool

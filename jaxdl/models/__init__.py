@@ -3,6 +3,7 @@
 from . import decision_tree as decision_tree
 from . import linear_regression as linear_regression
 from . import logistic_regression as logistic_regression
+from . import ngram as ngram
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
 from ._linear import LinearModel as LinearModel
@@ -18,6 +19,8 @@ from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception
 from .inception import InceptionWidths as InceptionWidths
+from .language_model import LanguageModel as LanguageModel
+from .language_model import LanguageModelConfig as LanguageModelConfig
 from .lenet import LeNet5 as LeNet5
 from .lenet import LeNet5Config as LeNet5Config
 from .mlp import MLP as MLP
