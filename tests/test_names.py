@@ -41,7 +41,8 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text",
+    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text adding "
+    "copying brackets",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -53,11 +54,12 @@ NAMES = {
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
-    "LanguageModel LanguageModelConfig",
+    "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
+    "SequenceTaggerConfig",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency language_model",
+    "kernels signals volumes images top_patches saliency language_model gradients_by_distance",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
     "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
@@ -67,6 +69,7 @@ NAMES = {
     "units": "top_patches saliency",
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
+    "vanishing": "state_gradient_norms input_gradient_norms",
 }
 WITHOUT_ROWS = (
     "train",

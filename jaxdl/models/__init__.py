@@ -30,6 +30,10 @@ from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
 from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .sequence_classifier import SequenceClassifier as SequenceClassifier
+from .sequence_classifier import SequenceClassifierConfig as SequenceClassifierConfig
+from .sequence_tagger import SequenceTagger as SequenceTagger
+from .sequence_tagger import SequenceTaggerConfig as SequenceTaggerConfig
 from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG

@@ -32,6 +32,8 @@ KINDS = {
     "LeNet5": (models.LeNet5Config, models.LeNet5),
     "MLP": (models.MLPConfig, models.MLP),
     "ResNet": (models.ResNetConfig, models.ResNet),
+    "SequenceClassifier": (models.SequenceClassifierConfig, models.SequenceClassifier),
+    "SequenceTagger": (models.SequenceTaggerConfig, models.SequenceTagger),
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
