@@ -42,6 +42,7 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
     "load_cifar volumes waveforms",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
