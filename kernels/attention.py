@@ -1,12 +1,12 @@
 """Attention: a query looks at the steps of a sequence, each with its weight, and gets the weighted sum.
 
-``weights = softmax(scores)`` over the steps that the mask attends, ``context = weights values``. Only the
-scores differ by kind. A step that no query attends, and a query that attends none, may hold anything, NaN too:
+``weights = softmax(scores)`` over the steps that the mask attends, ``context = weights values``. Kinds differ
+in their scores. A step that no query attends, and a query that attends none, may hold anything, NaN too:
 weights and context are 0 there, and no bit of any other output or gradient depends on it.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -251,9 +251,8 @@ def multi_head_attention(
     if implementation in (None, "plain"):
         context = parts.product("bhqs,bshf->bqhf", weights, v)
     else:
-        context = jax.nn.dot_product_attention(
-            q, k, v, mask=mask, scale=factor, implementation=implementation
-        )
+        how: Literal["xla", "cudnn"] = "cudnn" if implementation == "cudnn" else "xla"
+        context = jax.nn.dot_product_attention(q, k, v, mask=mask, scale=factor, implementation=how)
         if mask is not None:
             # Where nothing is attended, jax gives the mean over all steps.
             some = jnp.broadcast_to(mask.any(-1), weights.shape[:-1])
