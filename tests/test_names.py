@@ -13,7 +13,8 @@ NAMES = {
     "scaled_tanh",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
-    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori",
+    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
+    "sequence_binary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -29,7 +30,7 @@ NAMES = {
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
-    "roc_area r2",
+    "roc_area r2 sequence_accuracy exact_match",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",

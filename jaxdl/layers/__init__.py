@@ -7,6 +7,7 @@ from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
+from .last_step import last_step as last_step
 from .norm import BatchNorm as BatchNorm
 from .pool import AdaptiveAvgPool as AdaptiveAvgPool
 from .pool import AdaptiveMaxPool as AdaptiveMaxPool
@@ -17,5 +18,8 @@ from .pool import GlobalMaxPool as GlobalMaxPool
 from .pool import MaxPool as MaxPool
 from .prelu import PReLU as PReLU
 from .radial_basis import RadialBasis as RadialBasis
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import RNN as RNN
 from .response_norm import LocalResponseNorm as LocalResponseNorm
 from .subsample import Subsample as Subsample
