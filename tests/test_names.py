@@ -49,7 +49,8 @@ NAMES = {
     "kernels.pool": "max_pool avg_pool",
     "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
     "kernels.response_norm": "local_response_norm",
-    "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
+    "layers": "AdditiveAttention DotAttention MultiHeadAttention "
+    "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
     "RadialBasis",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "

@@ -181,7 +181,7 @@ def main() -> None:
     import keras
     import opspec
     import torch
-    from golden import image_models, lenet
+    from golden import attention, image_models, lenet
 
     families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
@@ -197,6 +197,7 @@ def main() -> None:
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
     np.savez_compressed(FOLDER / "lenet.npz", **lenet.torch_lenet(torch))
+    np.savez_compressed(FOLDER / "attention.npz", **attention.torch_heads(torch))
 
 
 if __name__ == "__main__":
