@@ -1,7 +1,7 @@
 """Scaling of inputs: fitted on training data, applied to NumPy arrays or inside the compiled step."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -40,6 +40,13 @@ class Scaling:
         return jnp.where(factor == 0, 0, scaled / jnp.where(factor == 0, 1, factor)) + offset
 
     def _fitted(self, name: str, x: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        if isinstance(x, Mapping):
+            raise DtypeError(
+                explain("Scaling", name, got=f"a dict of {sorted(x)}",
+                        expected="an array, for a Scaling alone",
+                        fix="scaling=jax.tree_util.Partial(function, this) with a function of (this, dict) "
+                        "such as {**x, 'sequence': this(x['sequence'])}; or scale before the training")
+            )  # fmt: skip
         x = _checks.array("Scaling", name, x).astype(jnp.float32)
         shape = jnp.shape(self.factor)
         if x.shape[x.ndim - len(shape) :] != shape:

@@ -42,7 +42,7 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms",
+    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text",
     "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",

@@ -24,7 +24,7 @@ def sequence_cross_entropy(
     or a traced length outside [0, time], makes loss *and* gradient of its own sequence NaN.
 
     Args:
-        logits: floating array (batch, time, classes), before any softmax; more leading axes may be there.
+        logits: floating array (batch, time, classes), before any softmax; without `lengths` any leading axes.
         labels: integers (batch, time), class numbers.
         lengths: integers (batch,), how many steps of each sequence count, the first ones; None: all.
         padding: the label of steps that do not count, such as 0 for the tokens of `jaxdl.data.pad`; None:
@@ -58,20 +58,17 @@ def sequence_cross_entropy(
             explain(op, "labels", got=f"of shape {labels.shape}",
                     expected=f"one label a step, {logits.shape[:-1]}", fix="give each step its label")
         )  # fmt: skip
-    *leading, time, classes = logits.shape
-    mask, valid = _sequences.inside(
-        op, tuple(leading), time, lengths=lengths, labels=labels, padding=padding
-    )
+    mask, valid = _sequences.inside(op, labels.shape, lengths=lengths, labels=labels, padding=padding)
     # Taken out before the loss: a NaN behind a mask comes back in its gradient.
     logits, labels = jnp.where(mask[..., None], logits, 0), jnp.where(mask, labels, 0)
-    valid = valid & jnp.all((labels >= 0) & (labels < classes), axis=-1)
+    valid = valid & jnp.all((labels >= 0) & (labels < logits.shape[-1]), axis=-1)
     return _sequences.total(softmax_cross_entropy(logits, labels), mask, valid)
 
 
 def sequence_binary_cross_entropy(
     logits: jax.Array, targets: jax.Array, *, lengths: jax.Array | None = None
 ) -> jax.Array:
-    """Binary cross-entropy of a sequence: ``L = sum_t -y_t log a_t - (1 - y_t) log(1 - a_t)``, a = sigmoid(z).
+    """Binary cross-entropy of a sequence: ``sum_t -y_t log a_t - (1 - y_t) log(1 - a_t)``, a = sigmoid(z).
 
     A yes or no a step, as for tagging which words are names. Several outputs a step are summed too. What
     stands in padded steps changes nothing by a bit; a sequence of length 0 has loss 0 and gradient 0. A
@@ -106,7 +103,7 @@ def sequence_binary_cross_entropy(
     _checks.rank_at_least(op, "logits", logits, 2, "(batch, time, ...)")
     targets = _targets.zero_to_one(op, "targets", targets)
     _checks.same_shape(op, "logits", logits, "targets", targets)
-    mask, valid = _sequences.inside(op, logits.shape[:1], logits.shape[1], lengths=lengths)
+    mask, valid = _sequences.inside(op, logits.shape[:2], lengths=lengths)
     here = mask.reshape(mask.shape + (1,) * (logits.ndim - 2))
     logits, targets = jnp.where(here, logits, 0), jnp.where(here, targets, 0)
     steps = binary_cross_entropy(logits.reshape(-1), targets.reshape(-1)).reshape(*mask.shape, -1)

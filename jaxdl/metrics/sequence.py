@@ -102,7 +102,5 @@ def _right(
         known = ~jnp.any(jnp.isnan(outputs), axis=-1)
         decided = jnp.where(known, jnp.argmax(outputs, axis=-1), -1)
     right = (decided.astype(labels.dtype) == labels) & (labels >= 0)
-    mask, possible = _sequences.inside(
-        op, labels.shape[:-1], labels.shape[-1], lengths=lengths, labels=labels, padding=padding
-    )
+    mask, possible = _sequences.inside(op, labels.shape, lengths=lengths, labels=labels, padding=padding)
     return right, mask, possible

@@ -13,12 +13,13 @@ import optax
 
 from jaxdl import _checks
 from jaxdl.data import Dataset
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.data._named import Named, check_pair, count, each
+from jaxdl.errors import DtypeError, explain
 from jaxdl.net import Net
 from jaxdl.train import door
 from jaxdl.train.fit import fit
 from jaxdl.train.order import steps_per_epoch
-from jaxdl.train.parts import check_parts
+from jaxdl.train.parts import check_parts, examples_of
 from jaxdl.train.progress import STYLES, Spinner
 from jaxdl.train.runner import Runner, runner_of
 from jaxdl.train.shard import Plan
@@ -171,7 +172,7 @@ def compile(
     finally:
         spinner.stop()
     spinner.stop(seconds)
-    steps = steps_per_epoch(arrays.inputs.shape[0], batch_size)
+    steps = steps_per_epoch(examples_of(arrays), batch_size)
     return Compiled(seconds, steps, program, lambda: _step(runner, spec, carry, arrays, values))
 
 
@@ -191,7 +192,8 @@ def _step(runner: Runner, spec: Spec, carry: Carry, arrays: Arrays, hyper: Hyper
     def batch(leaf: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((spec.batch_size, *leaf.shape[1:]), leaf.dtype)
 
-    few = arrays._replace(inputs=batch(arrays.inputs), targets=batch(arrays.targets))
+    inputs, targets = jax.tree.map(batch, (arrays.inputs, arrays.targets))
+    few = arrays._replace(inputs=inputs, targets=targets)
     index = jax.ShapeDtypeStruct((), np.int32)
     return jax.jit(runner.program.step).lower(carry, index, few, hyper)
 
@@ -199,7 +201,7 @@ def _step(runner: Runner, spec: Spec, carry: Carry, arrays: Arrays, hyper: Hyper
 def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper, plan: Plan) -> Arrays:
     """Pass examples of zeros through the door of `fit`, and return what comes out as shapes."""
     pairs = [_pair("data", data), *([] if valid is None else [_pair("valid", valid)])]
-    zeros: list[Any] = [[np.zeros((1, *part.shape[1:]), part.dtype) for part in pair] for pair in pairs]
+    zeros: Any = jax.tree.map(lambda part: np.zeros((1, *part.shape[1:]), part.dtype), pairs)
     found = door.arrays(net, zeros[0], None if valid is None else zeros[1], scaling, hyper, plan)
     shaped = found._replace(inputs=_lengthened(found.inputs, pairs[0]),
                             targets=_lengthened(found.targets, pairs[0]))  # fmt: skip
@@ -209,17 +211,20 @@ def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper, plan: P
                            valid_targets=_lengthened(found.valid_targets, pairs[1]))  # fmt: skip
 
 
-def _lengthened(array: jax.Array, pair: tuple[Any, Any]) -> jax.ShapeDtypeStruct:
-    shape = jax.ShapeDtypeStruct((pair[0].shape[0], *array.shape[1:]), array.dtype)
-    # Committed to devices, as the arrays of `fit` will be, or to none.
-    return _laid(shape, array.sharding) if array.committed else shape
+def _lengthened(arrays: Any, pair: tuple[Named, Named]) -> Any:
+    def lengthened(array: jax.Array) -> jax.ShapeDtypeStruct:
+        shape = jax.ShapeDtypeStruct((count(pair[0]), *array.shape[1:]), array.dtype)
+        # Committed to devices, as the arrays of `fit` will be, or to none.
+        return _laid(shape, array.sharding) if array.committed else shape
+
+    return jax.tree.map(lengthened, arrays)
 
 
 def _laid(shape: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
 
 
-def _pair(name: str, data: Any) -> tuple[Any, Any]:
+def _pair(name: str, data: Any) -> tuple[Named, Named]:
     parts = (data.inputs, data.targets) if isinstance(data, Dataset) else data
     if not isinstance(parts, tuple | list) or len(parts) != 2:
         raise DtypeError(
@@ -227,12 +232,12 @@ def _pair(name: str, data: Any) -> tuple[Any, Any]:
                     expected="a Dataset or a pair (inputs, targets), or their shapes",
                     fix="jax.ShapeDtypeStruct((examples, features), 'float32')")
         )  # fmt: skip
-    inputs, targets = (part if hasattr(part, "dtype") else np.asarray(part) for part in parts)
-    fits = len(inputs.shape) >= 2 and len(targets.shape) >= 1 and inputs.shape[0] == targets.shape[0]
-    if not fits or inputs.shape[0] == 0:
-        raise ShapeError(
-            explain("compile", name, got=f"inputs {inputs.shape} and targets {targets.shape}",
-                    expected="(examples, ...) with as many targets, at least one",
-                    fix="give one target an example; one feature is inputs[:, None]")
-        )  # fmt: skip
+    inputs, targets = (each("compile", f"{name}[{i}]", part, _shaped) for i, part in enumerate(parts))
+    check_pair("compile", name, inputs, targets,
+               expected="(examples, ...) with as many targets, at least one",
+               fix="give one target an example; one feature is inputs[:, None]")  # fmt: skip
     return inputs, targets
+
+
+def _shaped(_: str, part: Any) -> Any:
+    return part if hasattr(part, "dtype") else np.asarray(part)

@@ -10,11 +10,11 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.data import Dataset
-from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers, check_labels
+from jaxdl.data._named import Named, check_pair, numbers, shape_of, singles
+from jaxdl.data._validate import check_labels
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
-from jaxdl.train.health import labelled
+from jaxdl.train.health import entry, labels
 from jaxdl.train.parts import rule
 from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
@@ -77,8 +77,8 @@ def hyper(values: Hyper | None) -> dict[str, Any]:
     return {name: _number(name, value) for name, value in (values or {}).items()}
 
 
-def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return (inputs, targets) of a data set or a pair of arrays, checked."""
+def examples(data: Examples, name: str) -> tuple[Named, Named]:
+    """Return (inputs, targets) of a data set or a pair, each an array or a dict of arrays, checked."""
     if isinstance(data, Dataset):
         return data.inputs, data.targets
     if not isinstance(data, tuple | list) or len(data) != 2:
@@ -86,14 +86,10 @@ def examples(data: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
             explain("fit", name, got=f"a {type(data).__name__}",
                     expected="a Dataset or a pair (inputs, targets)", fix=f"{name}=(inputs, targets)")
         )  # fmt: skip
-    inputs, targets = (as_numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(data))
-    if inputs.ndim < 2 or targets.ndim < 1 or len(inputs) != len(targets) or len(inputs) == 0:
-        raise ShapeError(
-            explain("fit", name, got=f"inputs {inputs.shape} and targets {targets.shape}",
-                    expected="(examples, ...) with as many targets, at least one",
-                    fix="give one target an example; one feature is inputs[:, None]")
-        )  # fmt: skip
-    return to_single("fit", f"{name}[0]", inputs), to_single("fit", f"{name}[1]", targets)
+    inputs, targets = (numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(data))
+    check_pair("fit", name, inputs, targets, expected="(examples, ...) with as many targets, at least one",
+               fix="give one target an example; one feature is inputs[:, None]")  # fmt: skip
+    return singles("fit", f"{name}[0]", inputs), singles("fit", f"{name}[1]", targets)
 
 
 def arrays(
@@ -102,28 +98,34 @@ def arrays(
     """Check every example against the network and put all on the devices of a plan."""
     _check_scaling(scaling)
     parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
-    if len(parts) == 2 and parts[0][0].shape[1:] != parts[1][0].shape[1:]:
-        raise ShapeError(
-            explain("fit", "valid", got=f"inputs of shape {parts[1][0].shape}",
-                    expected=f"examples of shape {parts[0][0].shape[1:]}, as in data",
-                    fix="prepare both data sets in the same way")
-        )  # fmt: skip
+    if len(parts) == 2:
+        _check_alike(parts[0][0], parts[1][0], "inputs")
     if isinstance(data, Dataset) and isinstance(valid, Dataset) and data.classes != valid.classes:
         raise FormatError(
             explain("fit", "valid", got=f"of classes {valid.classes}", expected=f"{data.classes}, as in data",
                     fix="number the classes of both data sets alike")
         )  # fmt: skip
-    if len(parts) == 2 and parts[0][1].shape[1:] != parts[1][1].shape[1:]:
-        raise ShapeError(
-            explain("fit", "valid", got=f"targets of shape {parts[1][1].shape}",
-                    expected=f"targets of shape {parts[0][1].shape[1:]} an example, as in data",
-                    fix="prepare both data sets in the same way")
-        )  # fmt: skip
+    if len(parts) == 2:
+        _check_alike(parts[0][1], parts[1][1], "targets")
     for name, (inputs, targets) in zip(("data", "valid"), parts):
         _check_fit(net, name, inputs, targets, scaling, hyper)
-    held, scaling = plan.place(([array for part in parts for array in part], scaling))
+    held, scaling = plan.place(([part for pair in parts for part in pair], scaling))
     training, validation = held[:2], held[2:] or [None, None]
     return Arrays(training[0], training[1], validation[0], validation[1], scaling)
+
+
+def _check_alike(training: Named, valid: Named, what: str) -> None:
+    if shape_of(training) != shape_of(valid):
+        expected = f"{'examples' if what == 'inputs' else what} of shape {shape_of(training)}"
+        raise ShapeError(
+            explain("fit", "valid", got=f"{what} of shape {_shape(valid)}",
+                    expected=f"{expected}{' an example' * (what == 'targets')}, as in data",
+                    fix="prepare both data sets in the same way")
+        )  # fmt: skip
+
+
+def _shape(value: Named) -> Any:
+    return shape_of(value) if isinstance(value, dict) else value.shape
 
 
 def _check_scaling(scaling: Any) -> None:
@@ -140,8 +142,8 @@ def _check_scaling(scaling: Any) -> None:
 
 def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyper: Hyper) -> None:
     outputs = abstract_outputs(net, inputs, scaling, hyper)
-    if labelled(outputs, targets):
-        check_labels(targets, outputs.shape[-1], op="fit", argument=f"{name} targets")
+    for label, (found, classes) in labels(outputs, targets).items():
+        check_labels(found, classes, op="fit", argument=f"{name} targets{entry(label)}")
 
 
 def ranges(net: Net, arrays: Arrays, optimizer: Any, hyper: Hyper) -> None:
@@ -152,11 +154,11 @@ def ranges(net: Net, arrays: Arrays, optimizer: Any, hyper: Hyper) -> None:
 
 def abstract_outputs(net: Net, inputs: Any, scaling: Any, hyper: Hyper, *, train: bool = False) -> Any:
     """Return shape and dtype of the outputs for a batch of two, without computing them."""
-    if scaling is None and inputs.dtype == np.uint8:
+    if scaling is None and not isinstance(inputs, dict) and inputs.dtype == np.uint8:
         _explain_bytes(net, inputs, hyper)
-    shaped = jax.ShapeDtypeStruct((2, *inputs.shape[1:]), inputs.dtype)
+    shaped = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape[1:]), leaf.dtype), inputs)
 
-    def run(x: jax.Array) -> Any:
+    def run(x: Any) -> Any:
         key = jax.random.key(0)
         params, state = net.init(key)
         scaled = x if scaling is None else scaling(x)

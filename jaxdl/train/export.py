@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers
+from jaxdl.data._named import Named, check_counts, each, numbers, singles
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import require
 from jaxdl.train import door
@@ -35,7 +35,7 @@ class Exported:
     Attributes:
         program: the `jax.export.Exported`: a function of (arrays, inputs), StableHLO inside.
         arrays: its first argument by name: ``params/...``, ``state/...``, ``scaling/...``, ``hyper/...``.
-        example: shape and dtype of one example.
+        example: shape and dtype of one example, by name where a call takes a dict of arrays.
         batch: ``"symbolic"``, or the number of examples that a call takes.
         classes: class names, or None.
         digest: the SHA-256 over header and arrays that the file holds, for ``load_exported(digest=)``; not
@@ -44,35 +44,49 @@ class Exported:
 
     program: jax.export.Exported
     arrays: dict[str, np.ndarray]
-    example: jax.ShapeDtypeStruct
+    example: Any
     batch: str | int = SYMBOLIC
     classes: tuple[str, ...] | None = None
     digest: str | None = None
 
     def __repr__(self) -> str:
-        rows = "examples" if self.batch == SYMBOLIC else self.batch
-        takes = f"{self.example.dtype} ({', '.join(map(str, (rows, *self.example.shape)))})"
+        told = each("", "", self.example, lambda _, one: f"{one.dtype} {self._shape(one)}")
+        takes = told if isinstance(told, str) else ", ".join(f"{name} {text}" for name, text in told.items())
         size = sum(array.nbytes for array in self.arrays.values())
         return f"Exported({takes}; {', '.join(self.program.platforms)}; {size:,} bytes of arrays)"
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Return the outputs (examples, ...) for inputs (examples, ...); each new number of them compiles."""
-        array = to_single("Exported", "inputs", as_numbers("Exported", "inputs", inputs))
-        wanted = self.example.shape
-        rows = "examples" if self.batch == SYMBOLIC else self.batch
-        fits = array.shape[1:] == wanted and len(array) > 0 and self.batch in (SYMBOLIC, len(array))
-        if array.ndim < 1 or not fits:
+        arrays = singles("Exported", "inputs", numbers("Exported", "inputs", inputs))
+        wanted = sorted(self.example) if isinstance(self.example, dict) else None
+        if (sorted(arrays) if isinstance(arrays, dict) else None) != wanted:
+            got = f"a dict of {sorted(arrays)}" if isinstance(arrays, dict) else "an array"
             raise ShapeError(
-                explain("Exported", "inputs", got=f"of shape {array.shape}",
-                        expected=f"({', '.join(map(str, (rows, *wanted)))})",
+                explain("Exported", "inputs", got=got,
+                        expected=f"a dict of {wanted}" if wanted else "an array",
+                        fix="pass what the model was trained on")
+            )  # fmt: skip
+        jax.tree.map(self._check, _paths(arrays), arrays, self.example)
+        if wanted:
+            check_counts("Exported", {"inputs": arrays})
+        return np.asarray(self._run(self._held, arrays))
+
+    def _shape(self, example: jax.ShapeDtypeStruct) -> str:
+        rows = "examples" if self.batch == SYMBOLIC else self.batch
+        return f"({', '.join(map(str, (rows, *example.shape)))})"
+
+    def _check(self, argument: str, array: np.ndarray, example: jax.ShapeDtypeStruct) -> None:
+        fits = array.shape[1:] == example.shape and array.ndim > 0 and len(array) > 0
+        if not fits or self.batch not in (SYMBOLIC, len(array)):
+            raise ShapeError(
+                explain("Exported", argument, got=f"of shape {array.shape}", expected=self._shape(example),
                         fix="pass as many examples of the shape that was exported")
             )  # fmt: skip
-        if array.dtype != self.example.dtype:
+        if array.dtype != example.dtype:
             raise DtypeError(
-                explain("Exported", "inputs", got=f"of dtype {array.dtype}", expected=str(self.example.dtype),
-                        fix=f"inputs.astype('{self.example.dtype}')")
+                explain("Exported", argument, got=f"of dtype {array.dtype}", expected=str(example.dtype),
+                        fix=f"{argument}.astype('{example.dtype}')")
             )  # fmt: skip
-        return np.asarray(self._run(self._held, array))
 
     @cached_property
     def _run(self) -> Callable[..., jax.Array]:
@@ -102,8 +116,8 @@ def export(
         fitted: what `fit` or `load` returned.
         path: where to write it, with a SHA-256 over all of it; None writes nothing.
         inputs: an array or a `jax.ShapeDtypeStruct` (examples, ...) of the shape and dtype that a call will
-            have; None: as in training, which a model that `load` returned does not know. As in `fit`,
-            float64 becomes float32, int64 int32 and bool uint8, here and in a call.
+            have, or a dict of such; None: as in training, which a model that `load` returned does not know.
+            As in `fit`, float64 becomes float32, int64 int32 and bool uint8, here and in a call.
         batch: ``"symbolic"``, one program for any number of examples, or a number.
         platforms: for which of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; None: the one of this process.
 
@@ -184,7 +198,7 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
         if header["kind"] != "exported":
             raise KeyError("kind")
         program = jax.export.deserialize(bytearray(arrays["program"].tobytes()))
-        example = jax.ShapeDtypeStruct(tuple(header["shape"]), header["dtype"])
+        example = _read_example(header["shape"], header["dtype"])
         held = {name: arrays[name] for name in header["arrays"]}
         classes = None if header["classes"] is None else tuple(header["classes"])
         found = _format.digest(text, arrays, header["version"])
@@ -196,8 +210,18 @@ def load_exported(path: str | Path, *, digest: str | None = None) -> Exported:
                           f"({error}). Fix: export the model again") from error  # fmt: skip
 
 
-def _example(fitted: Any, inputs: Any) -> jax.ShapeDtypeStruct:
-    known: jax.ShapeDtypeStruct | None = getattr(fitted, "example", None)
+def _paths(arrays: Named) -> Any:
+    return each("", "inputs", arrays, lambda argument, _: argument)
+
+
+def _read_example(shape: Any, dtype: Any) -> Any:
+    if not isinstance(shape, dict):
+        return jax.ShapeDtypeStruct(tuple(shape), dtype)
+    return {name: jax.ShapeDtypeStruct(tuple(shape[name]), dtype[name]) for name in shape}
+
+
+def _example(fitted: Any, inputs: Any) -> Any:
+    known = getattr(fitted, "example", None)
     if inputs is None:
         if known is not None:
             return known
@@ -205,17 +229,21 @@ def _example(fitted: Any, inputs: Any) -> jax.ShapeDtypeStruct:
             explain("export", "inputs", got="None", expected="inputs, as it does not know their shape",
                     fix="inputs=jax.ShapeDtypeStruct((1, features), 'float32')")
         )  # fmt: skip
+    return each("export", "inputs", inputs, _one_example)
+
+
+def _one_example(argument: str, inputs: Any) -> jax.ShapeDtypeStruct:
     shape, dtype = np.shape(inputs), getattr(inputs, "dtype", np.asarray(inputs).dtype)
     if len(shape) < 1:
-        raise ShapeError(explain("export", "inputs", got=f"of shape {shape}", expected="(examples, ...)",
-                                 fix="pass inputs[None]"))  # fmt: skip
+        raise ShapeError(explain("export", argument, got=f"of shape {shape}", expected="(examples, ...)",
+                                 fix=f"pass {argument}[None]"))  # fmt: skip
     if np.dtype(dtype).kind not in "biuf":
         raise DtypeError(
-            explain("export", "inputs", got=f"of dtype {dtype}",
+            explain("export", argument, got=f"of dtype {dtype}",
                     expected="uint8, int32 or float32, which a call takes",
                     fix=f"jax.ShapeDtypeStruct({shape}, 'float32')")
         )  # fmt: skip
-    single = to_single("export", "inputs", np.zeros((0,), dtype))  # as a call converts
+    single = to_single("export", argument, np.zeros((0,), dtype))  # as a call converts
     return jax.ShapeDtypeStruct(shape[1:], single.dtype)
 
 
@@ -242,14 +270,15 @@ def _program(
 ) -> jax.export.Exported:
     structure = jax.tree.structure(parts)
 
-    def forward(leaves: list[jax.Array], x: jax.Array) -> Any:
+    def forward(leaves: list[jax.Array], x: Any) -> Any:
         held = jax.tree.unflatten(structure, leaves)
         scaled = x if held["scaling"] is None else held["scaling"](x)
         outputs = net.apply(held["params"], held["state"], scaled, train=False, hyper=held["hyper"])[0]
-        if getattr(outputs, "shape", ())[:1] != x.shape[:1]:
+        rows = jax.tree.leaves(x)[0].shape[:1]
+        if getattr(outputs, "shape", ())[:1] != rows:
             raise ShapeError(
                 explain("export", "fitted", got=f"of outputs {jax.tree.map(jnp.shape, outputs)}",
-                        expected=f"one array ({x.shape[0]}, ...)", fix="return one output an example")
+                        expected=f"one array ({rows[0]}, ...)", fix="return one output an example")
             )  # fmt: skip
         return outputs
 
@@ -258,7 +287,7 @@ def _program(
     else:
         (size,) = jax.export.symbolic_shape("batch", constraints=("batch >= 1",))
     shaped = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays.values()]
-    x = jax.ShapeDtypeStruct((size, *example.shape), example.dtype)
+    x = jax.tree.map(lambda one: jax.ShapeDtypeStruct((size, *one.shape), one.dtype), example)
     try:
         return jax.export.export(jax.jit(forward), platforms=platforms)(shaped, x)
     except jax.errors.InconclusiveDimensionOperation as error:
@@ -278,7 +307,8 @@ def _save(path: Path, exported: Exported) -> Exported:
     """Write the file, and return the same with its digest."""
     program = np.frombuffer(exported.program.serialize(), np.uint8)
     header = {
-        "kind": "exported", "shape": exported.example.shape, "dtype": str(exported.example.dtype),
+        "kind": "exported", "shape": each("", "", exported.example, lambda _, one: one.shape),
+        "dtype": each("", "", exported.example, lambda _, one: str(one.dtype)),
         "batch": exported.batch, "classes": exported.classes, "arrays": list(exported.arrays),
         "jax": jax.__version__,
     }  # fmt: skip

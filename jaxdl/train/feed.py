@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxdl.data._validate import check_labels
+from jaxdl.train.health import entry
 from jaxdl.train.prefetching import Ahead
 from jaxdl.train.stream import Batch, Stream
 
@@ -54,7 +55,7 @@ class Feed:
         self.stream, self.epochs, self.fill = stream, epochs, 1
         self.first: Batch | None = None
         self.capacity = 1
-        self._classes: int | None = None
+        self._classes: dict[str, int] = {}
         self._told, self._sharding = threading.Event(), None
         self._ahead: Ahead[Any] = Ahead(self._items, size=stream.prefetch)
 
@@ -66,7 +67,7 @@ class Feed:
             self.__exit__()
             raise
         if self.first is not None:
-            size = self.first.inputs.nbytes + self.first.targets.nbytes
+            size = sum(leaf.nbytes for leaf in jax.tree.leaves((self.first.inputs, self.first.targets)))
             most = min(SEGMENT_STEPS, SEGMENT_BYTES // max(size, 1), self.stream.length or SEGMENT_STEPS)
             self.capacity = max(1, most)
         return self
@@ -76,8 +77,8 @@ class Feed:
         self._told.set()
         self._ahead.__exit__(*error)
 
-    def segments(self, classes: int | None, sharding: Any) -> Iterator[Segment]:
-        """Yield the segments, put at `sharding`; labels are checked against `classes`, if there are any."""
+    def segments(self, classes: dict[str, int], sharding: Any) -> Iterator[Segment]:
+        """Yield the segments, put at `sharding`; labels are checked by what `health.labels` calls them."""
         self._classes, self._sharding = classes, sharding
         self._told.set()
         yield from self._ahead
@@ -91,8 +92,9 @@ class Feed:
         self._told.wait()
         held: list[Batch] = []
         for batch in itertools.chain([first], batches):
-            if self._classes is not None:
-                check_labels(batch.targets, self._classes, op="fit", argument=f"{batch.name}, targets")
+            for name, classes in self._classes.items():
+                found = batch.targets[name] if name else batch.targets
+                check_labels(found, classes, op="fit", argument=f"{batch.name}, targets{entry(name)}")
             held.append(batch)
             if batch.final or len(held) >= min(self.fill, self.capacity):
                 yield self._segment(held)
@@ -100,14 +102,15 @@ class Feed:
 
     def _segment(self, batches: list[Batch]) -> Segment:
         first, last = batches[0], batches[-1]
-        arrays = []
-        for kind in ("inputs", "targets"):
-            like = getattr(first, kind)
+
+        def stacked(*arrays: np.ndarray) -> jax.Array:
             # Made anew each time: on the CPU the device may read the memory of the host itself.
-            stacked = np.zeros((self.capacity, *like.shape), like.dtype)
-            for slot, batch in zip(stacked, batches):
-                slot[...] = getattr(batch, kind)
-            arrays.append(jax.device_put(stacked, self._sharding))
-        inputs, targets = arrays
+            held = np.zeros((self.capacity, *arrays[0].shape), arrays[0].dtype)
+            for slot, array in zip(held, arrays):
+                slot[...] = array
+            return jax.device_put(held, self._sharding)
+
+        pairs = [(batch.inputs, batch.targets) for batch in batches]
+        inputs, targets = jax.tree.map(stacked, *pairs)
         return Segment(first.epoch, first.step, len(batches), last.steps, inputs, targets, last.final,
                        last.state)  # fmt: skip

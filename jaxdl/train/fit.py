@@ -16,7 +16,7 @@ from jaxdl.train.checkpoint import Checkpoint, describe
 from jaxdl.train.fitted import Fitted, Timing
 from jaxdl.train.host import Host
 from jaxdl.train.order import steps_per_epoch
-from jaxdl.train.parts import check_parts
+from jaxdl.train.parts import check_parts, example_of, examples_of
 from jaxdl.train.runner import runner_of
 from jaxdl.train.session import Hook
 from jaxdl.train.spec import Hyper, Loss, Metric, Optimizer, Penalty
@@ -61,7 +61,10 @@ def fit(
         net: the network.
         data: a `Dataset`, or (inputs, targets), arrays with examples first, checked once, at the door; or a
             `Stream` of batches, for data larger than the device, checked batch by batch. The steps are the
-            same: a stream of the batches of `batch_order` trains the same network.
+            same: a stream of the batches of `batch_order` trains the same network. Inputs, targets or both
+            may be dicts of arrays by name, such as ``{"sequence": ..., "lengths": ...}``: network, scaling,
+            augmentation and loss are then given the dict. Labels in a dict of targets are checked where the
+            outputs have one of the same name; elsewhere the loss must tell, as those of `jaxdl.losses` do.
         loss: ``loss(outputs, targets) -> (batch, ...)``, such as `losses.softmax_cross_entropy`.
         optimizer: ``optimizer(hyper) -> optax transformation``, or a transformation.
         epochs: passes over the examples.
@@ -71,7 +74,8 @@ def fit(
         valid: validation examples, measured after every epoch; never trained on.
         metrics: functions by name, ``metric(outputs, targets)`` one value per example.
         penalty: ``penalty(params, hyper) -> scalar``, added in training only.
-        scaling: applied to the inputs inside the step, such as ``scaling.pixels()`` for bytes.
+        scaling: applied to the inputs inside the step, such as ``scaling.pixels()`` for bytes; of a dict of
+            inputs, a callable pytree that takes the dict, such as a `jax.tree_util.Partial`.
         seed: a whole number in [0, 2^32); parameters, dropout and order all follow from it.
         progress: ``"bar"``, ``"lines"`` (a bar, and a line an epoch) or ``"off"``.
         callbacks: functions ``callback(moment) -> None or a reason to stop``, called with a `Moment` after
@@ -154,11 +158,11 @@ def fit(
         with host.stop:
             moment = session.run(advance, runner.replay, carry, arrays, hyper, spec, host.reporter,
                                  host.hooks, report)  # fmt: skip
-    seen = (moment.epoch - first) * steps_per_epoch(len(arrays.targets), spec.batch_size) * spec.batch_size
+    seen = (moment.epoch - first) * steps_per_epoch(examples_of(arrays), spec.batch_size) * spec.batch_size
     timing = Timing(compile_s, moment.seconds, seen / moment.seconds if seen else 0.0)
     classes = data.classes if isinstance(data, Dataset) else None
     found = runner.finished(moment.carry)(moment.carry)
     fitted = Fitted(net, found.params, found.state, found.opt_state, moment.history, timing, hyper,
                     arrays.scaling, classes, spec.recorded, found.average, found.stopping, moment.stopped,
-                    jax.ShapeDtypeStruct(arrays.inputs.shape[1:], arrays.inputs.dtype))  # fmt: skip
+                    example_of(arrays))  # fmt: skip
     return host.end(fitted, moment)

@@ -80,7 +80,7 @@ class Fitted(Trained):
         average: the averaged parameters, where ``average=`` asked for them, else None.
         stopping: where early stopping ended, or None.
         stopped: why the run ended before its last epoch, such as ``"early stopping"``, or None.
-        example: shape and dtype of one example of the inputs.
+        example: shape and dtype of one example of the inputs, a `jax.ShapeDtypeStruct`, or a dict of such.
     """
 
     net: Net
@@ -96,7 +96,7 @@ class Fitted(Trained):
     average: Tree | None = None
     stopping: Stopping | None = None
     stopped: str | None = None
-    example: jax.ShapeDtypeStruct | None = None
+    example: Any = None
 
     def __repr__(self) -> str:
         count = sum(leaf.size for leaf in jax.tree.leaves(self.params))

@@ -1,5 +1,7 @@
 """The health of a run: what left the finite numbers, and at which step, found in the compiled program."""
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -47,11 +49,32 @@ def words(ys: dict[str, jax.Array], wrong: jax.Array) -> jax.Array:
 
 def wrong_labels(outputs: Any, targets: Any, indices: jax.Array) -> jax.Array:
     """Tell for each step whether its batch holds a label outside [0, classes), bool (steps,)."""
-    if not labelled(outputs, targets):
-        return jnp.zeros(len(indices), bool)
-    bad = (targets < 0) | (targets >= outputs.shape[-1])
+    found = [_wrong(one, classes, indices) for one, classes in labels(outputs, targets).values()]
+    return functools.reduce(jnp.logical_or, found) if found else jnp.zeros(len(indices), bool)
+
+
+def _wrong(labels: jax.Array, classes: int, indices: jax.Array) -> jax.Array:
+    bad = (labels < 0) | (labels >= classes)
     rows = jnp.any(bad.reshape(len(bad), -1), axis=1)
     return jnp.any(rows[indices], axis=1)
+
+
+def labels(outputs: Any, targets: Any) -> dict[str, tuple[Any, int]]:
+    """Return what are class numbers among the targets, with the number of classes, by name or ``""``.
+
+    Of targets that are a dict it is known where the outputs are a dict too, by their common names; what else
+    a dict holds, the loss alone can judge.
+    """
+    if isinstance(outputs, Mapping) and isinstance(targets, Mapping):
+        pairs = {name: (outputs[name], targets[name]) for name in targets if name in outputs}
+    else:
+        pairs = {"": (outputs, targets)}
+    return {name: (found, out.shape[-1]) for name, (out, found) in pairs.items() if labelled(out, found)}
+
+
+def entry(name: str) -> str:
+    """Return what an error adds to name one array of a dict, nothing where there is none."""
+    return f"['{name}']" if name else ""
 
 
 def labelled(outputs: Any, targets: Any) -> bool:

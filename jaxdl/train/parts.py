@@ -92,6 +92,11 @@ def examples_of(data: Arrays) -> int:
     return int(jax.tree.leaves(data.inputs)[0].shape[0])
 
 
+def example_of(data: Arrays) -> Any:
+    """Return shape and dtype of one example of the inputs, by name where they have names."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), data.inputs)
+
+
 def check_lengths(data: Arrays) -> None:
     """Raise `ShapeError` unless there is one target an example, and an example."""
     for kind in ("", "valid_"):

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers
+from jaxdl.data._named import check_counts, count, numbers, singles
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree, require
 from jaxdl.train import door, evaluation
@@ -36,7 +35,7 @@ def predict(
         net: the network.
         params: its parameters.
         state: its running statistics.
-        inputs: (examples, ...), finite numbers.
+        inputs: (examples, ...), finite numbers; or a dict of such by name, where the network takes one.
         batch_size: examples a call; one compilation for all calls of a batch size.
         scaling: applied to each batch, as in training.
         hyper: hyperparameters, for networks that read any in evaluation.
@@ -57,23 +56,26 @@ def predict(
     """
     require("predict", net)
     _checks.positive_integer("predict", "batch_size", batch_size)
-    array = to_single("predict", "inputs", as_numbers("predict", "inputs", inputs))
-    if array.ndim < 1 or len(array) == 0:
+    arrays = singles("predict", "inputs", numbers("predict", "inputs", inputs))
+    if isinstance(arrays, dict):
+        check_counts("predict", {"inputs": arrays})
+    elif arrays.ndim < 1 or len(arrays) == 0:
         raise ShapeError(
-            explain("predict", "inputs", got=f"of shape {array.shape}",
+            explain("predict", "inputs", got=f"of shape {arrays.shape}",
                     expected="(examples, ...) with at least one example", fix="pass inputs[None]")
         )  # fmt: skip
-    size = min(batch_size, len(array))
+    examples = count(arrays)
+    size = min(batch_size, examples)
     run, hyper = _predictor(net), door.hyper(hyper)
     # The last batch reaches back, so that all batches have one shape; what was seen is cut off.
-    starts = [min(start, len(array) - size) for start in range(0, len(array), size)]
-    parts = [run(params, state, array[start : start + size], scaling, hyper) for start in starts]
+    starts = [min(start, examples - size) for start in range(0, examples, size)]
+    parts = [run(params, state, _rows(arrays, start, size), scaling, hyper) for start in starts]
     if getattr(parts[0], "shape", ())[:1] != (size,):
         raise ShapeError(
             explain("predict", "net", got=f"a network with outputs {jax.tree.map(jnp.shape, parts[0])}",
                     expected=f"one array of outputs ({size}, ...)", fix="return one output an example")
         )  # fmt: skip
-    last = len(array) - size * (len(parts) - 1)
+    last = examples - size * (len(parts) - 1)
     return np.concatenate([*(np.asarray(part) for part in parts[:-1]), np.asarray(parts[-1])[-last:]])
 
 
@@ -96,7 +98,7 @@ def evaluate(
         net: the network.
         params: its parameters.
         state: its running statistics.
-        data: a `Dataset` or (inputs, targets).
+        data: a `Dataset` or (inputs, targets), arrays or dicts of arrays.
         loss: ``loss(outputs, targets) -> (batch, ...)``; no penalty is added.
         metrics: functions by name, one value per example.
         batch_size: examples a batch.
@@ -127,6 +129,10 @@ def evaluate(
     held = Arrays(None, None, arrays.inputs, arrays.targets, arrays.scaling)
     found = _evaluator(net, loss, spec)(params, state, held, values)
     return {name: float(value) for name, value in found.items()}
+
+
+def _rows(arrays: Any, start: int, size: int) -> Any:
+    return jax.tree.map(lambda array: array[start : start + size], arrays)
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)

@@ -57,7 +57,9 @@ class StreamedRun(Run):
 
         def step(i: jax.Array, held: Any) -> Any:
             learner, kept, found = held
-            x, y = (lax.dynamic_index_in_dim(leaf, i, keepdims=False) for leaf in (inputs, targets))
+            x, y = jax.tree.map(
+                lambda leaf: lax.dynamic_index_in_dim(leaf, i, keepdims=False), (inputs, targets)
+            )
             learner, ys = body(learner, (first + i, (x, y)))
             word = health.words(ys, jnp.bool_(False))
             here = Health(jnp.where(word == 0, -1, number + i), word)

@@ -76,8 +76,8 @@ class Spec:
         early_stopping: an `EarlyStopping`, decided after every epoch in the compiled program; None trains
             all epochs.
         augment: ``augment(key, inputs) -> inputs`` of the same shape and dtype, called in training on each
-            batch after the scaling. The key follows from the order, so that the members of a sweep that
-            share the order share what is drawn.
+            batch (a dict, where the inputs are one) after the scaling. The key follows from the order, so
+            that the members of a sweep that share the order share what is drawn.
         accumulate: micro-batches a step; their gradients are added up before the one update, for the memory
             of one. Batch norm sees the micro-batch.
         average: decay of an exponential moving average of the parameters, in [0, 1), with bias correction
@@ -171,8 +171,8 @@ class Arrays(NamedTuple):
     """The examples of a run, on the device.
 
     Attributes:
-        inputs: training inputs (examples, ...), kept in their own dtype: bytes stay bytes.
-        targets: training targets (examples, ...).
+        inputs: training inputs (examples, ...), kept in their own dtype: bytes stay bytes; or a dict of such.
+        targets: training targets (examples, ...), or a dict of such.
         valid_inputs: validation inputs, or None.
         valid_targets: validation targets, or None.
         scaling: applied to each batch of inputs inside the step, such as a `jaxdl.scaling.Scaling`;

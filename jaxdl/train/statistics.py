@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl import _checks
-from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers
+from jaxdl.data._named import check_counts, count, numbers, singles
 from jaxdl.errors import ShapeError, explain
 from jaxdl.net import Net, Tree, require
 from jaxdl.train import door
@@ -40,7 +39,7 @@ def exact_statistics(
         net: a network of `jaxdl.net.functional` whose batch norms are `jaxdl.layers.BatchNorm`.
         params: its parameters.
         state: its running statistics, which only give the structure.
-        inputs: training inputs (examples, ...), finite numbers; held on the device at once.
+        inputs: training inputs (examples, ...), or a dict of such, finite numbers; all held on the device.
         batch_size: examples a step of a pass.
         scaling: applied to each batch, as in training.
         hyper: hyperparameters, for networks that read any in evaluation.
@@ -72,29 +71,33 @@ def exact_statistics(
                     expected="a network of net.functional with layers.BatchNorm, and no other batch norm",
                     fix="build it with jaxdl.layers.BatchNorm")
         )  # fmt: skip
-    array = to_single("exact_statistics", "inputs", as_numbers("exact_statistics", "inputs", inputs))
-    if array.ndim < 2 or len(array) == 0:
+    arrays = singles("exact_statistics", "inputs", numbers("exact_statistics", "inputs", inputs))
+    if isinstance(arrays, dict):
+        check_counts("exact_statistics", {"inputs": arrays})
+    elif arrays.ndim < 2 or len(arrays) == 0:
         raise ShapeError(
-            explain("exact_statistics", "inputs", got=f"of shape {array.shape}",
+            explain("exact_statistics", "inputs", got=f"of shape {arrays.shape}",
                     expected="(examples, ...) with at least one example", fix="pass the training inputs")
         )  # fmt: skip
-    run = _measurer(net, min(batch_size, len(array)))
-    return run(params, state, jnp.asarray(array), scaling, door.hyper(hyper))
+    run = _measurer(net, min(batch_size, count(arrays)))
+    return run(params, state, jax.tree.map(jnp.asarray, arrays), scaling, door.hyper(hyper))
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
 def _measurer(net: Net, size: int) -> Callable[..., Tree]:
-    def run(params: Tree, state: Tree, inputs: jax.Array, scaling: Any, hyper: Hyper) -> Tree:
-        def measure(state: Tree, x: jax.Array) -> Tree:
+    def run(params: Tree, state: Tree, inputs: Any, scaling: Any, hyper: Hyper) -> Tree:
+        def measure(state: Tree, x: Any) -> Tree:
             return net.measure(params, state, x if scaling is None else scaling(x), hyper)  # type: ignore[misc]
 
-        whole = len(inputs) // size * size
-        batches, rest = inputs[:whole].reshape(-1, size, *inputs.shape[1:]), inputs[whole:]
-        shares = jnp.array([size] * len(batches) + ([len(rest)] if len(rest) else [])) / len(inputs)
+        examples = count(inputs)
+        steps, left = divmod(examples, size)
+        batches = jax.tree.map(lambda x: x[: steps * size].reshape(-1, size, *x.shape[1:]), inputs)
+        rest = jax.tree.map(lambda x: x[steps * size :], inputs)
+        shares = jnp.array([size] * steps + ([left] if left else [])) / examples
 
         def one_pass(_: Any, state: Tree) -> Tree:
             found = lax.map(functools.partial(measure, state), batches)
-            if len(rest):
+            if left:
                 last = measure(state, rest)
                 found = jax.tree.map(lambda some, one: jnp.concatenate([some, one[None]]), found, last)
             return _pooled(state, found, shares)

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
+import jax
 
 from jaxdl import _checks
-from jaxdl.data._convert import to_single
-from jaxdl.data._validate import as_numbers
+from jaxdl.data._named import Named, check_pair, count, dtype_of, numbers, shape_of, singles, words
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.train import sources
 
@@ -22,8 +21,8 @@ class Batch(NamedTuple):
     Attributes:
         epoch: number of the epoch, counted from 0.
         step: number of the batch in its epoch, counted from 0.
-        inputs: (batch, ...).
-        targets: (batch, ...).
+        inputs: (batch, ...), or a dict of such.
+        targets: (batch, ...), or a dict of such.
         final: whether it is the last batch of its epoch.
         steps: batches of a whole epoch, where that is known; one more until a short last one was seen.
         state: what `Stream.seek` takes to go on after it; None where the source cannot be sought.
@@ -31,8 +30,8 @@ class Batch(NamedTuple):
 
     epoch: int
     step: int
-    inputs: np.ndarray
-    targets: np.ndarray
+    inputs: Named
+    targets: Named
     final: bool
     steps: int | None
     state: dict[str, Any] | None
@@ -62,7 +61,8 @@ class Stream:
       wish, so nothing can be sought in them: give `Stream(lambda epoch: loader)` for a loader that repeats;
     * an iterator, which is read once; it needs `steps`.
 
-    A batch is a pair (inputs, targets) of arrays of one shape and dtype, which the first batch fixes. Without
+    A batch is a pair (inputs, targets) of arrays, or of dicts of arrays, of one shape and dtype, which the
+    first batch fixes. Without
     `steps` an epoch is one pass, and each pass has as many batches as the first. With `steps` an epoch is so
     many batches: a function is called anew for each epoch and what is left of it is left out; iterables are
     read on from epoch to epoch, and begun anew where they end.
@@ -86,6 +86,7 @@ class Stream:
         ValueError: an iterator without `steps`, or a number below 1.
 
     Example:
+        >>> import numpy as np
         >>> whole, short = (np.ones((2, 1)), np.zeros(2)), (np.ones((1, 1)), np.zeros(1))
         >>> stream = Stream([whole, short], drop_remainder=True)
         >>> [(batch.epoch, batch.step, batch.inputs.shape) for batch in stream.read(epochs=2)], stream.dropped
@@ -176,7 +177,7 @@ class _Reading:
         # Of a pass; a short batch that is left out counts, but is no step.
         self.length = start.get("length") or stream.length
         self.steps = start.get("steps") or stream.length
-        self.like: tuple[np.ndarray, np.ndarray] | None = None
+        self.like: tuple[Named, Named] | None = None
         self.tells, self.short = False, False
 
     def open(self, state: Any = None) -> None:
@@ -226,12 +227,12 @@ class _Reading:
         if raw is END:
             return END
         pair = self._checked(raw)
-        if len(pair[0]) == len(self.like[0]):  # type: ignore[index]
+        if count(pair[0]) == count(self.like[0]):  # type: ignore[index]
             return pair
         if next(self.items, END) is not END:
             raise self._unlike(pair, "in the middle of a pass", "give all batches one size")
         self.short = True
-        self.stream.dropped += len(pair[0])
+        self.stream.dropped += count(pair[0])
         return END
 
     def _state(self, step: int) -> dict[str, Any] | None:
@@ -244,7 +245,7 @@ class _Reading:
         return {"epoch": self.epoch, "step": step, "length": self.length, "steps": self.steps,
                 "iterator": inner}  # fmt: skip
 
-    def _checked(self, raw: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _checked(self, raw: Any) -> tuple[Named, Named]:
         """Return a pair of arrays like those of the first batch; the length may be less."""
         name = named(self.epoch, self.step)
         if not isinstance(raw, tuple | list) or len(raw) != 2:
@@ -252,33 +253,29 @@ class _Reading:
                 explain("fit", name, got=f"a {type(raw).__name__}", expected="a pair (inputs, targets)",
                         fix="yield (inputs, targets), arrays with the examples of the batch first")
             )  # fmt: skip
-        arrays = [as_numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(raw)]
-        singles = [to_single("fit", f"{name}[{i}]", array) for i, array in enumerate(arrays)]
+        arrays = [numbers("fit", f"{name}[{i}]", value) for i, value in enumerate(raw)]
+        narrow = [singles("fit", f"{name}[{i}]", array) for i, array in enumerate(arrays)]
         # Copied, since a loader may fill the same arrays again for the next batch.
-        inputs, targets = (a.copy() if a is b else a for a, b in zip(singles, arrays))
-        if inputs.ndim < 2 or targets.ndim < 1 or len(inputs) != len(targets) or len(inputs) == 0:
-            raise ShapeError(
-                explain("fit", name, got=f"inputs {inputs.shape} and targets {targets.shape}",
-                        expected="(batch, ...) with as many targets, at least one",
-                        fix="give whole batches, one target an example; one feature is inputs[:, None]")
-            )  # fmt: skip
+        inputs, targets = jax.tree.map(lambda a, b: a.copy() if a is b else a, narrow, arrays)
+        check_pair(
+            "fit", name, inputs, targets, expected="(batch, ...) with as many targets, at least one",
+            fix="give whole batches, one target an example; one feature is inputs[:, None]",
+        )  # fmt: skip
         self.like = self.like or (inputs, targets)
         alike = [
-            a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in zip((inputs, targets), self.like)
+            shape_of(a) == shape_of(b) and dtype_of(a) == dtype_of(b)
+            for a, b in zip((inputs, targets), self.like)
         ]
-        fewer = len(inputs) < len(self.like[0])
-        if not all(alike) or len(inputs) > len(self.like[0]):
+        fewer = count(inputs) < count(self.like[0])
+        if not all(alike) or count(inputs) > count(self.like[0]):
             raise self._unlike((inputs, targets), "", "give all batches one shape and one dtype")
         if fewer and not self.stream.drop_remainder:
             fix = "drop_remainder=True leaves out a short last batch, as drop_last=True of a DataLoader"
             raise self._unlike((inputs, targets), "", fix)
         return inputs, targets
 
-    def _unlike(self, pair: tuple[np.ndarray, np.ndarray], where: str, fix: str) -> ShapeError:
-        got, like = (
-            " and ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
-            for arrays in (pair, self.like or ())
-        )
+    def _unlike(self, pair: tuple[Named, Named], where: str, fix: str) -> ShapeError:
+        got, like = (" and ".join(map(words, arrays)) for arrays in (pair, self.like or ()))
         return ShapeError(
             explain("fit", named(self.epoch, self.step), got=" ".join(filter(None, (got, where))),
                     expected=f"{like}, as the first batch", fix=fix)

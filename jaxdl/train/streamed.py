@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Dataset
+from jaxdl.data._named import count, words
 from jaxdl.data._validate import check_labels
 from jaxdl.errors import CheckpointWarning, explain
 from jaxdl.net import Net
@@ -18,8 +19,9 @@ from jaxdl.train import door, session
 from jaxdl.train.checkpoint import describe
 from jaxdl.train.feed import Feed, Segment
 from jaxdl.train.fitted import Fitted, Timing
-from jaxdl.train.health import labelled
+from jaxdl.train.health import entry, labels
 from jaxdl.train.host import Host
+from jaxdl.train.parts import example_of
 from jaxdl.train.replay import Report, replay
 from jaxdl.train.segments import SegmentRunner, place_of, segment_runner_of
 from jaxdl.train.session import CHUNK_SECONDS, Moment
@@ -77,7 +79,7 @@ def fit_stream(
         feed = stack.enter_context(Feed(stream, epochs))
         begin = time.perf_counter()
         first = _first(feed, batch_size, epochs, options)
-        spec = door.spec(epochs, len(first.inputs), metrics, valid, options)
+        spec = door.spec(epochs, count(first.inputs), metrics, valid, options)
         _check_processes()
         classes = _classes(net, first, scaling, hyper)
         whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout)
@@ -89,7 +91,7 @@ def fit_stream(
         shapes = _shapes(feed, first, spec.layout.batches())
         carry = host.begin(fresh, lambda: describe(
             fresh, data, hyper, spec, seed=seed, program=runner.digest(fresh, shapes, data, hyper),
-            stream=" and ".join(f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in shapes)))  # fmt: skip
+            stream=" and ".join(words(jax.tree.map(_of_segment, part)) for part in shapes)))  # fmt: skip
         if host.resumed is not None:
             stack.close()
             feed = stack.enter_context(_sought(stream, epochs, host.resumed, feed.capacity))
@@ -108,7 +110,7 @@ def fit_stream(
     names = valid.classes if isinstance(valid, Dataset) else None
     fitted = Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, whole.scaling,
                     names, spec.recorded, end.average, end.stopping, moment.stopped,
-                    jax.ShapeDtypeStruct(whole.inputs.shape[1:], whole.inputs.dtype))  # fmt: skip
+                    example_of(whole))  # fmt: skip
     return host.end(fitted, moment)
 
 
@@ -123,7 +125,7 @@ class _Run:
         self.spec, self.host, self.examples = spec, host, 0
         self.before = 0 if host.resumed is None else host.resumed["cursor"]
 
-    def chunks(self, carry: Carry, classes: int | None) -> Moment:
+    def chunks(self, carry: Carry, classes: dict[str, int]) -> Moment:
         """Run segments up to the last one, early stopping, or a hook that returns a reason."""
         moment = session.beginning(carry, self.spec)
         begin = last = time.perf_counter()
@@ -174,7 +176,7 @@ class _Run:
         """Replay the step that is number `index` of a segment, from the state before the segment."""
         place = place_of(segment.first, 0, index)
         carry = self.runner.replay(carry, place, segment.inputs, segment.targets, self.data, self.hyper)
-        batch = segment.inputs[index], segment.targets[index]
+        batch = jax.tree.map(lambda leaf: leaf[index], (segment.inputs, segment.targets))
         return replay(self.runner.plain, carry, segment.first + index, batch, self.data, self.hyper)
 
 
@@ -199,9 +201,9 @@ def _first(feed: Feed, batch_size: int | None, epochs: int, options: Mapping[str
             explain("fit", "data", got="a stream that stands behind the last epoch",
                     expected=f"one before epoch {epochs}", fix="more epochs, or stream.seek(0)")
         )  # fmt: skip
-    if batch_size not in (None, len(first.inputs)):
+    if batch_size not in (None, count(first.inputs)):
         raise ValueError(
-            explain("fit", "batch_size", got=batch_size, expected=f"None, or {len(first.inputs)}",
+            explain("fit", "batch_size", got=batch_size, expected=f"None, or {count(first.inputs)}",
                     fix="leave it out: the first batch says it")
         )  # fmt: skip
     return first
@@ -224,13 +226,13 @@ def _check_processes() -> None:
         )  # fmt: skip
 
 
-def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper) -> int | None:
-    """Return the number of classes where targets are class numbers, and check those of the first batch."""
+def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper) -> dict[str, int]:
+    """Return the number of classes of targets that are class numbers, and check those of the first batch."""
     outputs = door.abstract_outputs(net, first.inputs, scaling, hyper)
-    if not labelled(outputs, first.targets):
-        return None
-    check_labels(first.targets, outputs.shape[-1], op="fit", argument=first.name + ", targets")
-    return int(outputs.shape[-1])
+    found = labels(outputs, first.targets)
+    for name, (one, classes) in found.items():
+        check_labels(one, classes, op="fit", argument=f"{first.name}, targets{entry(name)}")
+    return {name: classes for name, (_, classes) in found.items()}
 
 
 def _length(stream: Stream, spec: Spec) -> int | None:
@@ -249,4 +251,10 @@ def _shapes(feed: Feed, first: Batch, sharding: Any) -> tuple[Any, Any]:
     def shape(array: np.ndarray) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((feed.capacity, *array.shape), array.dtype, sharding=sharding)
 
-    return shape(first.inputs), shape(first.targets)
+    inputs, targets = jax.tree.map(shape, (first.inputs, first.targets))
+    return inputs, targets
+
+
+def _of_segment(leaf: Any) -> Any:
+    """Return the shape of a batch, without the number of batches in a segment."""
+    return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)

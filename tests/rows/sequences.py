@@ -13,9 +13,9 @@ from rows.common import INTEGERS, LABELS, ROWS, Bad, Op, X
 
 LOGITS, TAGS = X[None], jnp.array([[1, 0, 1, 0]])
 LENGTHS: tuple[Bad, ...] = (
-    ((LOGITS, TAGS), {"lengths": jnp.array([5])}, ValueError, r"5 for sequence 0; expected .* \[0, 4\]"),
-    ((LOGITS, TAGS), {"lengths": jnp.array([-1])}, ValueError, "-1 for sequence 0"),
-    ((LOGITS, TAGS), {"lengths": jnp.array([2, 2])}, ShapeError, r"\(1,\), one for each sequence"),
+    ((LOGITS, TAGS), {"lengths": jnp.array([5])}, ValueError, r"'lengths\[0\]' is 5; expected within \[0, 4\]"),
+    ((LOGITS, TAGS), {"lengths": jnp.array([-1])}, ValueError, r"'lengths\[0\]' is -1"),
+    ((LOGITS, TAGS), {"lengths": jnp.array([2, 2])}, ShapeError, r"\(batch,\), \(1,\)"),
     ((LOGITS, TAGS), {"lengths": jnp.array([2.0])}, DtypeError, "'lengths' is of dtype float32"),
 )
 PADDING: tuple[Bad, ...] = (
@@ -27,6 +27,7 @@ CROSS_ENTROPY_BAD: tuple[Bad, ...] = (
     *PADDING,
     ((X[0], TAGS[0]), {}, ShapeError, r"\(batch, time, classes\)"),
     ((LOGITS, TAGS[0]), {}, ShapeError, "one label a step"),
+    ((X, TAGS[0]), {"lengths": jnp.array([2])}, ShapeError, r"expected \(batch, time\)"),
     ((INTEGERS[None], TAGS), {}, DtypeError, "'logits' is of dtype int32"),
     ((LOGITS, TAGS * 1.0), {}, DtypeError, "'labels' is of dtype float32"),
     ((LOGITS[..., :0], TAGS), {}, ShapeError, "at least one class"),

@@ -43,7 +43,7 @@ class Sweep:
         reduction: of the losses, as trained.
         average: the averaged parameters, where ``average=`` asked for them, else None.
         stopping: where early stopping ended, or None.
-        example: shape and dtype of one example of the inputs.
+        example: shape and dtype of one example of the inputs, a `jax.ShapeDtypeStruct`, or a dict of such.
     """
 
     net: Net
@@ -63,7 +63,7 @@ class Sweep:
     reduction: str = "mean"
     average: Tree | None = None
     stopping: Stopping | None = None
-    example: jax.ShapeDtypeStruct | None = None
+    example: Any = None
 
     def __repr__(self) -> str:
         counts = {status: self.status.count(status) for status in STATUSES}

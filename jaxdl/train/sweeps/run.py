@@ -17,7 +17,7 @@ from jaxdl.net import Net
 from jaxdl.train import door
 from jaxdl.train.fitted import Timing
 from jaxdl.train.interrupt import StopSignal
-from jaxdl.train.parts import check_parts
+from jaxdl.train.parts import check_parts, example_of
 from jaxdl.train.shard import Plan as ShardPlan
 from jaxdl.train.spec import Loss, Metric, Optimizer, Penalty
 from jaxdl.train.sweeps import memory as memories
@@ -69,7 +69,7 @@ def sweep(
 
     Args:
         net: the network.
-        data: a `Dataset`, or (inputs, targets), arrays with examples first.
+        data: a `Dataset`, or (inputs, targets), arrays with examples first, or dicts of such, as in `fit`.
         loss: ``loss(outputs, targets) -> (batch, ...)``; it also receives `hyper` if it has such a parameter.
         optimizer: ``optimizer(hyper) -> optax transformation``, or a transformation.
         epochs: passes over the examples.
@@ -194,11 +194,10 @@ def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, 
         status[member], epochs[member] = DIVERGED, error.epoch
         for values in history.values():
             values[member, error.epoch :] = np.nan
-    example = jax.ShapeDtypeStruct(plan.arrays.inputs.shape[1:], plan.arrays.inputs.dtype)
     seen = epochs.sum() * session.steps * spec.batch_size
     timing = Timing(compile_s + session.compile_s, session.run_s, float(seen) / session.run_s)
     return Sweep(
         plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()),
         epochs, errors, timing, plan.strategy, plan.form.width, plan.arrays.scaling, classes, spec.recorded,
-        end.average, end.stopping, example,
+        end.average, end.stopping, example_of(plan.arrays),
     )  # fmt: skip
