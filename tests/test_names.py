@@ -42,7 +42,7 @@ NAMES = {
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text",
+    "load_cifar volumes waveforms dates Vocabulary pad windows load_names load_lines load_text",
     "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
@@ -53,10 +53,12 @@ NAMES = {
     "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
     "RadialBasis",
-    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
+    "models": "EncoderDecoder EncoderDecoderConfig "
+    "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig",
-    "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
+    "plot": "accuracy_by_length attention_map "
+    "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
     "kernels signals volumes images top_patches saliency",
