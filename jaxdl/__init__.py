@@ -20,6 +20,7 @@ from . import optim as optim
 from . import plot as plot
 from . import probe as probe
 from . import receptive_field as receptive_field
+from . import sampling as sampling
 from . import scaling as scaling
 from . import select as select
 from . import style as style

@@ -50,4 +50,6 @@ def checked(op: str, lengths: Any, shape: Sequence[int], *, least: int = 1) -> L
                     fix="drop empty sequences, and pad the batch to its longest")
         )  # fmt: skip
     steps = jnp.where(good, lengths, time).astype(jnp.int32)
-    return Lengths(steps, jnp.arange(time, dtype=jnp.int32)[None] < steps[:, None], jnp.where(good, 1.0, jnp.nan))
+    return Lengths(
+        steps, jnp.arange(time, dtype=jnp.int32)[None] < steps[:, None], jnp.where(good, 1.0, jnp.nan)
+    )

@@ -67,6 +67,7 @@ NAMES = {
     "mixup cutmix compose maybe on_backgrounds",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
+    "sampling": "greedy sample generate beam_search",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
 }

@@ -13,7 +13,12 @@ from rows.common import INTEGERS, LABELS, ROWS, Bad, Op, X
 
 LOGITS, TAGS = X[None], jnp.array([[1, 0, 1, 0]])
 LENGTHS: tuple[Bad, ...] = (
-    ((LOGITS, TAGS), {"lengths": jnp.array([5])}, ValueError, r"'lengths\[0\]' is 5; expected within \[0, 4\]"),
+    (
+        (LOGITS, TAGS),
+        {"lengths": jnp.array([5])},
+        ValueError,
+        r"'lengths\[0\]' is 5; expected within \[0, 4\]",
+    ),
     ((LOGITS, TAGS), {"lengths": jnp.array([-1])}, ValueError, r"'lengths\[0\]' is -1"),
     ((LOGITS, TAGS), {"lengths": jnp.array([2, 2])}, ShapeError, r"\(batch,\), \(1,\)"),
     ((LOGITS, TAGS), {"lengths": jnp.array([2.0])}, DtypeError, "'lengths' is of dtype float32"),
