@@ -15,6 +15,7 @@ from jaxdl.layers import Dropout, Linear
 from jaxdl.layers.recurrent import GRU, LSTM
 from jaxdl.models import _configs, _translation
 from jaxdl.models._translation import END, PADDING, START, Memory
+from jaxdl.sampling import beam_search
 
 CELLS: dict[str, Any] = {"lstm": LSTM, "gru": GRU}
 
@@ -33,6 +34,9 @@ class EncoderDecoderConfig:
         attention: how the decoder scores the encoder's states: ``"additive"``, ``"dot"`` or ``"scaled_dot"``;
             with ``"none"`` every step gets the last state of both directions, whatever it looks for.
         units: hidden units of the additive score.
+        beams: translations that are kept at a time while one is written: 1 takes the likeliest token at each
+            step, more search for the likeliest translation (`jaxdl.sampling.beam_search`). The parameters are
+            the same: those trained with one serve a network with another.
         dropout: rate of dropout on embedded tokens and in front of the logits, or the name of a
             hyperparameter that holds it.
 
@@ -49,12 +53,13 @@ class EncoderDecoderConfig:
     cell: str = "lstm"
     attention: str = "additive"
     units: int = 64
+    beams: int = 1
     dropout: float | str = 0.0
 
     def __post_init__(self) -> None:
         # Padding, start and end, and something to say.
         _configs.whole(self, "source_vocabulary", "target_vocabulary", least=4)
-        _configs.whole(self, "target_steps", "features", "embedding", "units")
+        _configs.whole(self, "target_steps", "features", "embedding", "units", "beams")
         _checks.one_of(type(self).__name__, "cell", self.cell, tuple(CELLS))
         _checks.one_of(type(self).__name__, "attention", self.attention, _translation.ATTENTIONS)
         _configs.rates(self, "dropout")
@@ -69,9 +74,9 @@ class EncoderDecoder(nnx.Module):
 
     The input decides what comes out. ``{"source": tokens, "target": tokens}`` gives logits (batch, target
     time, vocabulary) of each target token after those before it (teacher forcing: the start token is put in
-    front here); 0 where the target is padding. ``{"source": tokens}``, or the source alone, gives the most
-    likely tokens, one by one, (batch, target_steps): up to the end token, then padding. An example that is
-    malformed (empty, a token out of range, padding before a token) gives NaN, and as tokens -1.
+    front here); 0 where the target is padding. ``{"source": tokens}``, or the source alone, gives a
+    translation (batch, target_steps) of the likeliest tokens up to the end token, then padding. An example
+    that is malformed (empty, a token out of range, padding before a token) gives NaN, and as tokens -1.
 
     The weights (batch, target time, source time) are what `attention_weights` returns, and the output
     "attention_map" of `Net.trace`.
@@ -87,9 +92,12 @@ class EncoderDecoder(nnx.Module):
 
     Example:
         >>> config = EncoderDecoderConfig(8, 6, 5, features=4, embedding=3, units=4)
-        >>> model = EncoderDecoder(config, rngs=nnx.Rngs(0))
-        >>> source, target = jnp.array([[4, 5, 6, 0]]), jnp.array([[5, 4, 2]])
-        >>> model({"source": source, "target": target}).shape, model(source).shape
+        >>> from jaxdl.net import functional
+        >>> net = functional(lambda rngs: EncoderDecoder(config, rngs=rngs))
+        >>> params, state = jax.jit(net.init)(jax.random.key(0))
+        >>> inputs = {"source": jnp.array([[4, 5, 6, 0]]), "target": jnp.array([[5, 4, 2]])}
+        >>> run = jax.jit(lambda x: net.apply(params, state, x, train=False)[0])
+        >>> run(inputs).shape, run({"source": inputs["source"]}).shape
         ((1, 3, 6), (1, 5))
 
     Reference:
@@ -112,7 +120,9 @@ class EncoderDecoder(nnx.Module):
     def __call__(self, x: Any) -> jax.Array:
         """Map tokens to logits (batch, target time, vocabulary), or to tokens (batch, target_steps)."""
         source, target = _translation.read("EncoderDecoder", x)
-        return (self._greedy(source) if target is None else self._teach(source, target))[0]
+        if target is None:
+            return self._greedy(source)[0] if self.config.beams == 1 else self._search(source)
+        return self._teach(source, target)[0]
 
     def attention_weights(self, x: Any) -> jax.Array:
         """Return the weights (batch, target time, source time) of the same input; rows of padding are 0."""
@@ -122,7 +132,9 @@ class EncoderDecoder(nnx.Module):
                         expected="a network with attention", fix="attention='additive'")
             )  # fmt: skip
         source, target = _translation.read("EncoderDecoder.attention_weights", x)
-        return (self._greedy(source) if target is None else self._teach(source, target))[1]
+        if target is None and self.config.beams == 1:
+            return self._greedy(source)[1]
+        return self._teach(source, self._search(source) if target is None else target)[1]
 
     def encode(self, source: jax.Array) -> tuple[Memory, Any]:
         """Read a source (batch, time): what the decoder looks at, and its first carry."""
@@ -158,14 +170,15 @@ class EncoderDecoder(nnx.Module):
         there = target != PADDING
         sound = memory.sound & _translation.well_formed(target, self.config.target_vocabulary)
         shifted = jnp.concatenate([jnp.full_like(target[:, :1], START), target[:, :-1]], axis=1)
-        embedded = self.drop(self.target_embedding(jnp.where(sound[:, None], shifted, PADDING)))
+        fed = jnp.where(sound[:, None], shifted, PADDING)
+        embedded = self.drop(jnp.where((fed != PADDING)[..., None], self.target_embedding(fed), 0))
         _, found = lax.scan(lambda carry, item: self._advance(memory, carry, item), carry,
                             jnp.swapaxes(embedded, 0, 1))  # fmt: skip
         features, weights = (jnp.swapaxes(part, 0, 1) for part in found)
         # The logits of all steps are one product.
         logits = jnp.where(there[..., None], self.head(self.drop(features)), 0)
-        weights = self.attention_map(jnp.where(there[..., None], weights, 0))
-        return _translation.poison(logits, sound), _translation.poison(weights, sound)
+        weights = _translation.poison(jnp.where(there[..., None], weights, 0), sound)
+        return _translation.poison(logits, sound), self.attention_map(weights)
 
     def _greedy(self, source: jax.Array) -> tuple[jax.Array, jax.Array]:
         memory, carry = self.encode(source)
@@ -179,5 +192,16 @@ class EncoderDecoder(nnx.Module):
 
         begin = jnp.full_like(source[:, 0], START)
         _, (tokens, weights) = lax.scan(body, (carry, begin), None, length=self.config.target_steps)
-        weights = self.attention_map(jnp.swapaxes(weights, 0, 1))
-        return jnp.swapaxes(tokens, 0, 1), _translation.poison(weights, memory.sound)
+        weights = _translation.poison(jnp.swapaxes(weights, 0, 1), memory.sound)
+        return jnp.swapaxes(tokens, 0, 1), self.attention_map(weights)
+
+    def _search(self, source: jax.Array) -> jax.Array:
+        def step(carry: tuple[Memory, Any], token: jax.Array) -> tuple[tuple[Memory, Any], jax.Array]:
+            memory, inner = carry
+            inner, (logits, _) = self.step(memory, inner, jnp.maximum(token, PADDING))
+            allowed = jnp.arange(logits.shape[-1])[None] >= END
+            return (memory, inner), _translation.poison(jnp.where(allowed, logits, -jnp.inf), memory.sound)
+
+        options = {"beams": self.config.beams, "steps": self.config.target_steps}
+        found = beam_search(step, self.encode(source), start=START, end=END, padding=PADDING, **options)
+        return found.tokens[:, 0]

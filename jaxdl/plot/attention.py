@@ -50,9 +50,9 @@ def attention_map(
                     expected=f"(target, source) with at least {rows} rows and {columns} columns, and a token",
                     fix="pass the weights of one example, weights[i]")
         )  # fmt: skip
-    figure = _figure.figure(1, panel_size=(1.4 + 0.26 * columns, 1.2 + 0.26 * rows))
+    figure = _figure.figure(1, panel_size=(1.8 + 0.26 * columns, 1.0 + 0.26 * rows))
     (axes,) = figure.axes
-    image = axes.imshow(values[:rows, :columns], cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    image = axes.imshow(values[:rows, :columns], cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(columns), [_shown(token) for token in source])
     axes.set_yticks(range(rows), [_shown(token) for token in target])
     axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
@@ -60,7 +60,7 @@ def attention_map(
     axes.grid(which="minor", color="0.92", linewidth=0.5)
     axes.tick_params(which="both", length=0)
     axes.set(xlabel="looked at", ylabel="written", title=title)
-    figure.colorbar(image, ax=axes, label="weight", fraction=0.03, pad=0.02)
+    figure.colorbar(image, ax=axes, label="weight", aspect=30, pad=0.02)
     _figure.save(figure, path)
     return figure
 
@@ -121,7 +121,7 @@ def accuracy_by_length(
         axes.plot(middles, [100 * row[group].mean() for group in groups], "o-", markersize=4, label=label)
     axes.set(xlabel=xlabel, ylabel="exactly right, %", ylim=(-3, 103))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=8, loc="center right")
     _figure.save(figure, path)
     return figure
 
