@@ -20,11 +20,13 @@ from . import optim as optim
 from . import plot as plot
 from . import probe as probe
 from . import receptive_field as receptive_field
+from . import sampling as sampling
 from . import scaling as scaling
 from . import select as select
 from . import style as style
 from . import train as train
 from . import units as units
+from . import vanishing as vanishing
 from . import weights as weights
 
 __version__ = "0.1.0"

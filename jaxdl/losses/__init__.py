@@ -18,6 +18,8 @@ from .regression import huber as huber
 from .regression import non_negative_squared_error as non_negative_squared_error
 from .regression import smooth_l1 as smooth_l1
 from .regression import squared_error as squared_error
+from .sequence import sequence_binary_cross_entropy as sequence_binary_cross_entropy
+from .sequence import sequence_cross_entropy as sequence_cross_entropy
 from .similarity import DISTANCES as DISTANCES
 from .similarity import contrastive as contrastive
 from .similarity import distance as distance

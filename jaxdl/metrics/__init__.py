@@ -19,3 +19,5 @@ from .ranking import roc_curve as roc_curve
 from .ranking import threshold_sweep as threshold_sweep
 from .regression import absolute_error as absolute_error
 from .regression import r2 as r2
+from .sequence import exact_match as exact_match
+from .sequence import sequence_accuracy as sequence_accuracy

@@ -1,5 +1,7 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
+from .attention import accuracy_by_length as accuracy_by_length
+from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
@@ -34,3 +36,5 @@ from .spread import spread as spread
 from .surfaces import cost_surfaces as cost_surfaces
 from .sweep import heat_map as heat_map
 from .sweep import parallel_curves as parallel_curves
+from .text import language_model as language_model
+from .time import gradients_by_distance as gradients_by_distance
