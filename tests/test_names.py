@@ -39,7 +39,7 @@ NAMES = {
     "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata load_torch from_torchvision to_torchvision download_torchvision "
-    "torchvision_scaling",
+    "torchvision_scaling from_torch_recurrent to_torch_recurrent",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
@@ -51,7 +51,7 @@ NAMES = {
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
-    "RadialBasis Embedding",
+    "RadialBasis RNN GRU LSTM Recurrent last_step Embedding",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LanguageModel LanguageModelConfig LeNet5 LeNet5Config SignalNet SignalNetConfig "

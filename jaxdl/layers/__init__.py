@@ -2,13 +2,13 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .any_cell import Recurrent as Recurrent
 from .connected import ConnectedConv as ConnectedConv
 from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
-from .last_step import last_step as last_step
 from .norm import BatchNorm as BatchNorm
 from .pool import AdaptiveAvgPool as AdaptiveAvgPool
 from .pool import AdaptiveMaxPool as AdaptiveMaxPool
@@ -23,4 +23,5 @@ from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import RNN as RNN
 from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .steps import last_step as last_step
 from .subsample import Subsample as Subsample
