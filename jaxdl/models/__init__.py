@@ -15,6 +15,8 @@ from .alexnet import AlexNet as AlexNet
 from .alexnet import AlexNetConfig as AlexNetConfig
 from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
+from .encoder_decoder import EncoderDecoder as EncoderDecoder
+from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
 from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception
@@ -30,6 +32,10 @@ from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
 from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .sequence_classifier import SequenceClassifier as SequenceClassifier
+from .sequence_classifier import SequenceClassifierConfig as SequenceClassifierConfig
+from .sequence_tagger import SequenceTagger as SequenceTagger
+from .sequence_tagger import SequenceTaggerConfig as SequenceTaggerConfig
 from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG

@@ -1,5 +1,7 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
+from .attention import accuracy_by_length as accuracy_by_length
+from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
@@ -36,3 +38,4 @@ from .surfaces import cost_surfaces as cost_surfaces
 from .sweep import heat_map as heat_map
 from .sweep import parallel_curves as parallel_curves
 from .text import language_model as language_model
+from .time import gradients_by_distance as gradients_by_distance
