@@ -1,8 +1,8 @@
 """A character model of first names: it learns which letter comes next, and then invents names.
 
-Reached (seed 0): 2.00 nats a character on 2,949 names that it has not seen, where an add-one trigram model
-has 2.26 and a bigram model 2.47; of 2,000 names drawn at temperature 1, PLACE % are not in
-the training set.
+Reached (seed 0): 2.01 nats a character on 2,949 names that it has not seen, where an add-one trigram model
+has 2.26 and a bigram model 2.47. Of 2,000 names drawn at temperature 1, 78.8 % are not in the training set,
+such as meryana, vilynn and lenkny. 50 seconds of processor time.
 
 Run by `python examples/characters.py [--text FILE] [--seed 0] [--out out/characters]`. The names are 29,494
 different first names, downloaded once, or found in the folder that JAXDL_DATA names. Of a text of your own
