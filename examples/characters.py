@@ -85,10 +85,12 @@ def fit(corpus: Corpus, seed: int) -> train.Fitted:
         for tokens in (corpus.training, corpus.validation)
     )
     print(jaxdl.net.summary(net, training.inputs), "\n")
-    batch = min(BATCH, len(training))
-    steps = EPOCHS * (len(training) // batch)
+    # A short text is taken in smaller batches, and gone over more often.
+    batch = min(BATCH, max(len(training) // 40, 1))
+    epochs = min(max(EPOCHS, 1000 // (len(training) // batch)), 25)
+    steps = epochs * (len(training) // batch)
     rate = optim.warmup_cosine(RATE, warmup=steps // 20, total=steps)
-    return train.fit(net, training, valid=valid, loss=loss, optimizer=optim.adam(rate), epochs=EPOCHS,
+    return train.fit(net, training, valid=valid, loss=loss, optimizer=optim.adam(rate), epochs=epochs,
                      batch_size=batch, metrics={"accuracy": accuracy}, seed=seed,
                      progress="lines")  # fmt: skip
 
@@ -128,7 +130,8 @@ class Inventor:
 
 
 def show(title: str, texts: Sequence[str], known: frozenset[str]) -> None:
-    print(f"{title:>18}: " + ", ".join(f"{text}*" if text in known else text for text in texts))
+    marked = [f"{text}*" if text in known else text for text in texts]
+    print(f"{title:>18}: " + ", ".join(marked).replace("\n", " / ")[:180])
 
 
 def invent(inventor: Inventor, corpus: Corpus, seed: int) -> dict[str, list[float]]:
