@@ -27,7 +27,7 @@ from jaxdl.data import Vocabulary, dates, pad
 from jaxdl.models import EncoderDecoder, EncoderDecoderConfig
 
 TRAINING, UNSEEN = 10_000, 2_000
-EPOCHS, BATCH, RATE = 6, 64, 0.005
+EPOCHS, BATCH, RATE = 5, 64, 0.005
 STEPS = len("yyyy-mm-dd") + 1  # and the end
 KINDS = {"attention": "additive", "no attention": "none"}
 EDGES = (0, 10, 12, 16, 20, 25, 100)
