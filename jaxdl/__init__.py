@@ -26,6 +26,7 @@ from . import select as select
 from . import style as style
 from . import train as train
 from . import units as units
+from . import vanishing as vanishing
 from . import weights as weights
 
 __version__ = "0.1.0"

@@ -35,21 +35,28 @@ def checked(op: str, lengths: Any, shape: Sequence[int], *, least: int = 1) -> L
         ValueError: a length below `least` or above time.
     """
     batch, time = shape
-    lengths = _checks.integer(op, "lengths", lengths)
+    given = lengths
+    lengths = _checks.widened(_checks.integer(op, "lengths", lengths))
     if lengths.shape != (batch,):
         raise ShapeError(
             explain(op, "lengths", got=f"of shape {lengths.shape}", expected=f"(batch,), {(batch,)}",
                     fix="one number of valid steps an example")
         )  # fmt: skip
+    # Asked of what was given: inside of a compiled function all that jax makes of it is traced.
+    if not isinstance(given, jax.core.Tracer):
+        _check_values(op, np.asarray(given), time, least)
     good = (lengths >= least) & (lengths <= time)
-    if not isinstance(lengths, jax.core.Tracer) and not np.all(good):
-        first = int(np.argmin(good))
-        raise ValueError(
-            explain(op, f"lengths[{first}]", got=int(lengths[first]),
-                    expected=f"within [{least}, {time}], as there are {time} steps",
-                    fix="drop empty sequences, and pad the batch to its longest")
-        )  # fmt: skip
     steps = jnp.where(good, lengths, time).astype(jnp.int32)
     return Lengths(
         steps, jnp.arange(time, dtype=jnp.int32)[None] < steps[:, None], jnp.where(good, 1.0, jnp.nan)
     )
+
+
+def _check_values(op: str, lengths: np.ndarray, time: int, least: int) -> None:
+    wrong = np.flatnonzero((lengths < least) | (lengths > time))
+    if wrong.size:
+        raise ValueError(
+            explain(op, f"lengths[{wrong[0]}]", got=lengths[wrong[0]],
+                    expected=f"within [{least}, {time}], as there are {time} steps",
+                    fix="drop empty sequences, and pad the batch to its longest")
+        )  # fmt: skip

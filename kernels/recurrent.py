@@ -1,39 +1,155 @@
 """Recurrent cells and sequences: RNN, GRU and LSTM, in the conventions of the texts and of the libraries.
 
-A cell maps one step, ``(x, carry, weights) -> carry``; a sequence maps (batch, time, in) to (batch, time, features)
-and gives the last carry, so that a long sequence can be taken in pieces.
+A cell takes one step, ``(x, carry, weights) -> carry``. A sequence takes (batch, time, in) to the outputs
+(batch, time, features) and the carry behind the last step, so that a long one may be taken in pieces. With
+`lengths`, the outputs of padded steps are 0 and the carry is that behind the last valid step: what stands in
+the padding, NaN included, changes neither an output nor a gradient by a bit. `reverse` begins at the last
+valid step.
+
+Formulations side by side:
+
+``"scan"``     ``lax.scan`` of the cell, and its derivative as jax makes it; this one alone has forward
+               derivatives (`jax.jvp`).
+``"inner"``    a derivative of its own: the gates are kept, and the gradients of the weights are single
+               products of all steps after the loop.
+``"hoisted"``  the same, and the products with the inputs are a single one before the loop.
+``"cudnn"``    cuDNN's LSTM, on NVIDIA GPUs: float32, the standard form, no lengths, not reversed. Never
+               chosen by itself, as it has not been measured.
 """
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxdl.kernels._recurrent_cells import Cell, step
-from jaxdl.kernels._recurrent_cells import Weights as Weights
+from . import _recurrent_cudnn as cudnn
+from ._recurrent_cells import Cell, Parts, forward
+from ._recurrent_cells import Weights as Weights
+from ._recurrent_loops import gathering, project, scanned
 
-Carry = tuple[jax.Array, ...]
+IMPLEMENTATIONS = ("scan", "inner", "hoisted", "cudnn")
+# Part of the key of jit's caches: what was traced by one formulation is traced anew for another.
+_FIXED: Any = jax.make_user_context(None)
+
+
+@contextlib.contextmanager
+def using(implementation: str | None) -> Iterator[None]:
+    """Let every sequence that this thread traces inside, and that names no formulation, use this one.
+
+    Args:
+        implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
+
+    Returns:
+        A context manager, which yields nothing.
+
+    Raises:
+        ValueError: unknown implementation.
+
+    Example:
+        >>> with using("scan"):
+        ...     pass
+    """
+    _one_of("using", "implementation", implementation, (None, *IMPLEMENTATIONS))
+    with _FIXED(implementation):
+        yield
 
 
 def rnn_cell(x: jax.Array, h: jax.Array, weights: Weights, *, activation: str = "tanh") -> jax.Array:
-    """Take one step of the simple RNN: ``g(x W + h U + b)``."""
-    cell = Cell("rnn", activation)
-    return step(cell, weights, x @ weights.input + weights.bias, (h,))[0]
+    """Take one step of the simple RNN: ``h' = g(x W + h U + b)``.
+
+    Args:
+        x: (batch, in).
+        h: (batch, features).
+        weights: W (in, features), U (features, features), b (features,).
+        activation: g, ``"tanh"`` or ``"relu"``.
+
+    Returns:
+        The new h, (batch, features).
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown activation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> one = Weights(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
+        >>> rnn_cell(jnp.array([[2.0]]), jnp.array([[1.0]]), one, activation="relu").tolist()
+        [[3.0]]
+
+    Reference:
+        Elman (1990). Equals ``torch.nn.RNNCell`` with its two biases summed.
+    """
+    return _step("rnn_cell", _rnn(activation), x, (h,), weights)[0]
 
 
 def gru_cell(
     x: jax.Array, h: jax.Array, weights: Weights, *, reset: str | None = "after", update: str = "state"
 ) -> jax.Array:
-    """Take one step of the GRU."""
-    cell = Cell("gru", reset=reset, update=update)
-    return step(cell, weights, x @ weights.input + weights.bias, (h,))[0]
+    """Take one step of the GRU: ``h' = z h + (1 - z) n``, a mean of the state and of a candidate.
+
+    ``z = sigmoid(x Wz + h Uz + bz)``, ``r = sigmoid(x Wr + h Ur + br)``, and the candidate is
+    ``n = tanh(x Wn + bn + r (h Un + b_hn))`` where the reset comes after the product,
+    ``n = tanh(x Wn + bn + (r h) Un)`` where it comes before, and has r = 1 without reset.
+
+    Args:
+        x: (batch, in).
+        h: (batch, features).
+        weights: gates r, z, n side by side, or z, n without reset; `recurrent_bias` is b_hn.
+        reset: ``"after"`` the product, as in torch and Keras; ``"before"``, as first published; None.
+        update: ``"state"``: z weighs the state, as in torch. ``"candidate"``: it weighs the candidate,
+            ``h' = u n + (1 - u) h``, as the texts print it.
+
+    Returns:
+        The new h, (batch, features).
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown convention.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> zero = Weights(jnp.zeros((1, 2)), jnp.zeros((1, 2)), jnp.zeros(2))
+        >>> gru_cell(jnp.ones((1, 1)), jnp.ones((1, 1)), zero, reset=None, update="candidate").tolist()
+        [[0.5]]
+
+    Reference:
+        Cho et al. (2014). Equals ``torch.nn.GRUCell``, whose b_hr and b_hz are part of the bias here.
+    """
+    return _step("gru_cell", _gru("gru_cell", reset, update), x, (h,), weights)[0]
 
 
 def lstm_cell(
-    x: jax.Array, carry: Carry, weights: Weights, *, output_tanh: bool = True, coupled: bool = False
-) -> Carry:
-    """Take one step of the LSTM; the carry is (h, c)."""
-    cell = Cell("lstm", output_tanh=output_tanh, coupled=coupled)
-    return step(cell, weights, x @ weights.input + weights.bias, carry)
+    x: jax.Array, carry: Parts, weights: Weights, *, output_tanh: bool = True, coupled: bool = False
+) -> Parts:
+    """Take one step of the LSTM: ``c' = f c + i g``, ``h' = o tanh(c')``.
+
+    ``i, f, o = sigmoid(x W + h U + b)`` and ``g = tanh(x W + h U + b)``, each with weights of its own.
+
+    Args:
+        x: (batch, in).
+        carry: (h, c), each (batch, features).
+        weights: gates i, f, g, o side by side; i, g, o where they are coupled. With `peephole` p, ``p_i c``,
+            ``p_f c`` and ``p_o c'`` are added within the sigmoids.
+        output_tanh: False for ``h' = o c'``, as one text prints it.
+        coupled: ``f = 1 - i``.
+
+    Returns:
+        The new (h, c).
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> zero, one = Weights(jnp.zeros((1, 4)), jnp.zeros((1, 4)), jnp.zeros(4)), jnp.ones((1, 1))
+        >>> lstm_cell(one, (one, one), zero, output_tanh=False)[1].tolist()
+        [[0.5]]
+
+    Reference:
+        Hochreiter and Schmidhuber (1997), Gers et al. (2000, 2002) for forget gate and peepholes, Greff et
+        al. (2017) for coupled gates. Equals ``torch.nn.LSTMCell`` with its two biases summed.
+    """
+    return _step("lstm_cell", Cell("lstm", output_tanh=output_tanh, coupled=coupled), x, carry, weights)
 
 
 def rnn(
@@ -46,9 +162,32 @@ def rnn(
     activation: str = "tanh",
     implementation: str | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Run the simple RNN over a sequence."""
-    y, carry = _sequence(Cell("rnn", activation), x, (h,), weights, lengths, reverse)
-    return y, carry[0]
+    """Run `rnn_cell` over a sequence.
+
+    Args:
+        x: (batch, time, in).
+        h: (batch, features), the state before the first step.
+        weights: as in `rnn_cell`.
+        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        reverse: begin at the last valid step.
+        activation: as in `rnn_cell`.
+        implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
+
+    Returns:
+        The outputs (batch, time, features), and the state behind the last step (batch, features).
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown activation or implementation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> one = Weights(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
+        >>> y, h = rnn(jnp.ones((1, 3, 1)), jnp.zeros((1, 1)), one, lengths=jnp.array([2]), activation="relu")
+        >>> y.ravel().tolist(), h.tolist()
+        ([1.0, 2.0, 0.0], [[2.0]])
+    """
+    y, (h,) = _sequence("rnn", _rnn(activation), x, (h,), weights, lengths, reverse, implementation)
+    return y, h
 
 
 def gru(
@@ -62,14 +201,38 @@ def gru(
     update: str = "state",
     implementation: str | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Run the GRU over a sequence."""
-    y, carry = _sequence(Cell("gru", reset=reset, update=update), x, (h,), weights, lengths, reverse)
-    return y, carry[0]
+    """Run `gru_cell` over a sequence.
+
+    Args:
+        x: (batch, time, in).
+        h: (batch, features), the state before the first step.
+        weights: as in `gru_cell`.
+        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        reverse: begin at the last valid step.
+        reset: as in `gru_cell`.
+        update: as in `gru_cell`.
+        implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
+
+    Returns:
+        The outputs (batch, time, features), and the state behind the last step (batch, features).
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown convention or implementation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> zero = Weights(jnp.zeros((1, 3)), jnp.zeros((1, 3)), jnp.zeros(3))
+        >>> gru(jnp.ones((1, 2, 1)), jnp.ones((1, 1)), zero)[0].ravel().tolist()
+        [0.5, 0.25]
+    """
+    cell = _gru("gru", reset, update)
+    y, (h,) = _sequence("gru", cell, x, (h,), weights, lengths, reverse, implementation)
+    return y, h
 
 
 def lstm(
     x: jax.Array,
-    carry: Carry,
+    carry: Parts,
     weights: Weights,
     *,
     lengths: jax.Array | None = None,
@@ -77,28 +240,123 @@ def lstm(
     output_tanh: bool = True,
     coupled: bool = False,
     implementation: str | None = None,
-) -> tuple[jax.Array, Carry]:
-    """Run the LSTM over a sequence."""
-    return _sequence(
-        Cell("lstm", output_tanh=output_tanh, coupled=coupled), x, carry, weights, lengths, reverse
-    )
+) -> tuple[jax.Array, Parts]:
+    """Run `lstm_cell` over a sequence.
+
+    Args:
+        x: (batch, time, in).
+        carry: (h, c), each (batch, features), before the first step.
+        weights: as in `lstm_cell`.
+        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        reverse: begin at the last valid step.
+        output_tanh: as in `lstm_cell`.
+        coupled: as in `lstm_cell`.
+        implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
+
+    Returns:
+        The outputs (batch, time, features), and (h, c) behind the last step.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown implementation, or a form that cuDNN does not have.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> zero, one = Weights(jnp.zeros((1, 4)), jnp.zeros((1, 4)), jnp.zeros(4)), jnp.ones((1, 1))
+        >>> lstm(jnp.ones((1, 2, 1)), (one, one), zero, output_tanh=False)[0].ravel().tolist()
+        [0.25, 0.125]
+    """
+    cell = Cell("lstm", output_tanh=output_tanh, coupled=coupled)
+    return _sequence("lstm", cell, x, carry, weights, lengths, reverse, implementation)
+
+
+def _rnn(activation: str) -> Cell:
+    _one_of("rnn", "activation", activation, ("tanh", "relu"))
+    return Cell("rnn", activation)
+
+
+def _gru(op: str, reset: str | None, update: str) -> Cell:
+    _one_of(op, "reset", reset, ("after", "before", None))
+    _one_of(op, "update", update, ("state", "candidate"))
+    return Cell("gru", reset=reset, update=update)
+
+
+def _step(op: str, cell: Cell, x: jax.Array, carry: Parts, weights: Weights) -> Parts:
+    _check(op, cell, x, carry, weights, ("batch", "in"))
+    return forward(cell, weights, project(x, weights), tuple(carry))[0]
 
 
 def _sequence(
-    cell: Cell, x: jax.Array, carry: Carry, weights: Weights, lengths: jax.Array | None, reverse: bool
-) -> tuple[jax.Array, Carry]:
-    time = x.shape[1]
-    inside = None if lengths is None else (jnp.arange(time) < lengths[:, None])[..., None]
+    op: str,
+    cell: Cell,
+    x: jax.Array,
+    carry: Parts,
+    weights: Weights,
+    lengths: jax.Array | None,
+    reverse: bool,
+    implementation: str | None,
+) -> tuple[jax.Array, Parts]:
+    _one_of(op, "implementation", implementation, (None, *IMPLEMENTATIONS))
+    _check(op, cell, x, carry, weights, ("batch", "time", "in"))
+    here = _inside(op, x, lengths)
     # A NaN in a padded step would reach the gradient of the weights as 0 x NaN.
-    x = x if inside is None else jnp.where(inside, x, 0)
-
-    def body(carry: Carry, item: tuple[jax.Array, jax.Array | None]) -> tuple[Carry, jax.Array]:
-        x, here = item
-        new = step(cell, weights, x @ weights.input + weights.bias, carry)
-        if here is None:
-            return new, new[0]
-        return tuple(jnp.where(here, a, b) for a, b in zip(new, carry)), jnp.where(here, new[0], 0)
-
-    items = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (x, inside))
-    carry, y = lax.scan(body, carry, items, reverse=reverse)
+    x = x if here is None else jnp.where(here, x, 0)
+    chosen = implementation or _FIXED.value or _rule(cell, x, weights)
+    if chosen == "cudnn":
+        return cudnn.lstm(cell, x, carry, weights, plain=here is None and not reverse)
+    steps, here = jnp.swapaxes(x, 0, 1), None if here is None else jnp.swapaxes(here, 0, 1)
+    if chosen == "scan":
+        y, carry = scanned(cell, reverse, steps, here, tuple(carry), weights)
+    else:
+        y, carry = gathering(cell, reverse, chosen == "hoisted", steps, here, tuple(carry), weights)
+    y = y if here is None else jnp.where(here, y, 0)
     return jnp.swapaxes(y, 0, 1), carry
+
+
+def _rule(cell: Cell, x: jax.Array, weights: Weights) -> str:
+    return "inner"
+
+
+def _inside(op: str, x: jax.Array, lengths: Any) -> jax.Array | None:
+    """Return which steps are valid, (batch, time, 1)."""
+    if lengths is None:
+        return None
+    lengths = jnp.asarray(lengths)
+    if lengths.shape != x.shape[:1] or not jnp.issubdtype(lengths.dtype, jnp.integer):
+        got = f"of dtype {lengths.dtype} and shape {lengths.shape}"
+        raise _bad(op, "lengths", got, f"integers of shape {x.shape[:1]}", "one length a sequence")
+    return (jnp.arange(x.shape[1], dtype=jnp.int32) < lengths[:, None])[..., None]
+
+
+def _check(op: str, cell: Cell, x: Any, carry: Any, weights: Weights, axes: tuple[str, ...]) -> None:
+    if jnp.ndim(x) != len(axes):
+        raise _bad(op, "x", f"of shape {jnp.shape(x)}", f"({', '.join(axes)})", "add or take out an axis")
+    if cell.kind == "lstm" and not (isinstance(carry, tuple | list) and len(carry) == 2):
+        raise _bad(op, "carry", f"a {type(carry).__name__}", "the pair (h, c)", "carry=(h, c)")
+    features = jnp.shape(weights.recurrent)[0]
+    state = (x.shape[0], features)
+    if any(jnp.shape(part) != state for part in carry):
+        shapes = " and ".join(str(jnp.shape(part)) for part in carry)
+        name = "carry" if cell.kind == "lstm" else "h"
+        raise _bad(op, name, f"of shape {shapes}", f"(batch, features), here {state}",
+                   "one state of every sequence, as wide as the weights")  # fmt: skip
+    wide, looks = cell.gates * features, (cell.gates - 1, features)
+    expected = Weights((x.shape[-1], wide), (features, wide), (wide,),
+                       (features,) if cell.reset == "after" else None,
+                       looks if cell.kind == "lstm" else None)  # fmt: skip
+    for name, array, shape in zip(Weights._fields, weights, expected):
+        optional = name in ("recurrent_bias", "peephole")
+        if array is None and optional:
+            continue
+        if shape is None or jnp.shape(array) != shape:
+            raise _bad(op, f"weights.{name}", f"of shape {jnp.shape(array)}", f"{shape}" if shape else "None",
+                       f"{cell.gates} gates of {features} features, side by side" if shape
+                       else "leave it out: this cell has none")  # fmt: skip
+
+
+def _one_of(op: str, argument: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise _bad(op, argument, repr(value), f"one of {choices}", "choose one of them")
+
+
+def _bad(op: str, argument: str, got: str, expected: str, fix: str) -> ValueError:
+    return ValueError(f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}")

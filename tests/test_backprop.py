@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -49,8 +50,9 @@ def test_equals_jax_grad(sizes: tuple[int, ...], activation: Any, output: Any, l
         def cost(params: Parameters) -> jax.Array:
             return losses.reduce(loss(forward(params, x, activation, output or (lambda z: z)), y))
 
-        wanted, gradients = jax.value_and_grad(cost)(params)
-        passed = backprop.backpropagation(params, x, y, activation=activation, output=output, loss=loss)
+        options = {"activation": activation, "output": output, "loss": loss}
+        wanted, gradients = jax.jit(jax.value_and_grad(cost))(params)
+        passed = jax.jit(partial(backprop.backpropagation, **options))(params, x, y)
         np.testing.assert_allclose(passed.cost, wanted, rtol=1e-13)
         for got, gradient in zip(jax.tree.leaves(passed.gradients), jax.tree.leaves(gradients), strict=True):
             np.testing.assert_allclose(got, gradient, rtol=1e-11, atol=1e-15)
@@ -105,18 +107,17 @@ def test_errors_are_the_printed_recursion(
 def test_equals_the_gradient_of_a_model(key: jax.Array) -> None:
     config = MLPConfig(sizes=(6, 5, 4, 3), activation="relu")
     network = net.functional(lambda rngs: MLP(config, rngs=rngs))
-    params, state = network.init(key)
+    params, state = jax.jit(network.init)(key)
     x, y = jax.random.normal(key, (8, 6)), jnp.arange(8) % 3
 
     def cost(params: Any) -> jax.Array:
         z = network.apply(params, state, x, train=True)[0]
         return losses.reduce(losses.softmax_cross_entropy(z, y))
 
-    wanted = jax.grad(cost)(params)["layers"]
+    wanted = jax.jit(jax.grad(cost))(params)["layers"]
     pairs = [(params["layers"][i]["kernel"], params["layers"][i]["bias"]) for i in range(3)]
-    passed = backprop.backpropagation(
-        pairs, x, y, activation=activations.relu, loss=losses.softmax_cross_entropy
-    )
+    options = {"activation": activations.relu, "loss": losses.softmax_cross_entropy}
+    passed = jax.jit(partial(backprop.backpropagation, **options))(pairs, x, y)
     for index, (dw, db) in enumerate(passed.gradients):
         np.testing.assert_allclose(dw, wanted[index]["kernel"], rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(db, wanted[index]["bias"], rtol=1e-5, atol=1e-7)

@@ -113,7 +113,7 @@ def test_a_right_rule_passes(size: int) -> None:
 def test_a_right_gradient_of_a_model_passes(key: jax.Array) -> None:
     config = MLPConfig(sizes=(20, 12, 4, 3), activation="sigmoid")
     network = net.functional(lambda rngs: MLP(config, rngs=rngs))
-    params, state = network.init(key)
+    params, state = jax.jit(network.init)(key)
     x, y = jax.random.normal(key, (8, 20)), jnp.arange(8) % 3
 
     def cost(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:

@@ -46,7 +46,7 @@ def test_derivatives_at_the_inputs_are_those_of_grad(f: Any, expand: str) -> Non
         params = {"w": [jnp.asarray(rng.normal(size=(2, 3))), jnp.asarray(rng.normal(size=(3, 2)))]}
         x, y = jnp.asarray(rng.normal(size=(4, 2))), jnp.arange(4) % 2
         shown = graph.show(f, params, x, y, expand=expand)
-        d_params, d_x = jax.grad(f, (0, 1))(params, x, y)
+        d_params, d_x = jax.jit(jax.grad(f, (0, 1)))(params, x, y)
         for name, wanted in (
             ("params/w/0", d_params["w"][0]), ("params/w/1", d_params["w"][1]), ("x", d_x),
         ):  # fmt: skip

@@ -106,10 +106,10 @@ def test_labels_out_of_range_poison_their_own_example_whatever_the_loss() -> Non
         (losses.contrastive, (LOGITS, LOGITS[::-1], kinds), 2),
         (losses.non_negative_squared_error, (LOGITS, jnp.ones((4, 3)).at[1, 2].set(-0.5)), 1),
     ]
-    for function, arrays, wrong in cases:
-        bad = np.arange(4) == wrong
-        np.testing.assert_array_equal(np.isnan(function(*arrays)), bad)
-        slopes = np.isnan(gradient(function, *arrays))
+    found = slopes_of({str(number): case[:2] for number, case in enumerate(cases)})
+    for number, (_, _, wrong) in enumerate(cases):
+        bad, (values, slopes) = np.arange(4) == wrong, map(np.isnan, found[str(number)])
+        np.testing.assert_array_equal(values, bad)
         assert slopes[wrong].any()
         assert not slopes[~bad].any()
 

@@ -9,12 +9,11 @@ import pytest
 import jaxdl
 
 NAMES = {
-    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for "
-    "scaled_tanh",
+    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for scaled_tanh",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
-    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
-    "sequence_binary_cross_entropy",
+    "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
+    "sequence_cross_entropy sequence_binary_cross_entropy",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -38,38 +37,43 @@ NAMES = {
     "compilation_cache compile export load_exported prefetch restore Stream",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata load_torch from_torchvision to_torchvision download_torchvision "
-    "torchvision_scaling",
+    "torchvision_scaling from_torch_recurrent to_torch_recurrent",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
-    "load_cifar volumes waveforms dates Vocabulary pad windows load_names load_lines load_text",
-    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
+    "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text adding "
+    "copying brackets dates",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
     "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
     "kernels.response_norm": "local_response_norm",
-    "layers": "AdditiveAttention DotAttention MultiHeadAttention "
-    "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
+    "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
-    "RadialBasis",
-    "models": "EncoderDecoder EncoderDecoderConfig "
-    "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
+    "RadialBasis RNN GRU LSTM Recurrent last_step Embedding AdditiveAttention DotAttention "
+    "MultiHeadAttention",
+    "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
-    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig",
-    "plot": "accuracy_by_length attention_map "
-    "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
+    "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
+    "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
+    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig",
+    "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency",
-    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
-    "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "kernels signals volumes images top_patches saliency language_model gradients_by_distance "
+    "accuracy_by_length attention_map",
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
+    "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
-    "sampling": "greedy sample generate beam_search",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
+    "models.ngram": "fit cross_entropy",
+    "sampling": "greedy sample generate beam_search",
+    "vanishing": "state_gradient_norms input_gradient_norms",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention "
+    "attend",
 }
 WITHOUT_ROWS = (
     "train",

@@ -31,6 +31,10 @@ from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.one_hot import one_hot as one_hot
+from jaxdl.data.sequence_tasks import BRACKETS as BRACKETS
+from jaxdl.data.sequence_tasks import adding as adding
+from jaxdl.data.sequence_tasks import brackets as brackets
+from jaxdl.data.sequence_tasks import copying as copying
 from jaxdl.data.sequences import pad as pad
 from jaxdl.data.sequences import windows as windows
 from jaxdl.data.split import split as split

@@ -2,6 +2,7 @@
 
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
+from .any_cell import Recurrent as Recurrent
 from .attention import AdditiveAttention as AdditiveAttention
 from .attention import DotAttention as DotAttention
 from .attention import MultiHeadAttention as MultiHeadAttention
@@ -10,7 +11,7 @@ from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose
 from .dense import Linear as Linear
 from .dropout import Dropout as Dropout
-from .last_step import last_step as last_step
+from .embedding import Embedding as Embedding
 from .norm import BatchNorm as BatchNorm
 from .pool import AdaptiveAvgPool as AdaptiveAvgPool
 from .pool import AdaptiveMaxPool as AdaptiveMaxPool
@@ -25,4 +26,5 @@ from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import RNN as RNN
 from .response_norm import LocalResponseNorm as LocalResponseNorm
+from .steps import last_step as last_step
 from .subsample import Subsample as Subsample

@@ -14,7 +14,7 @@ from jaxdl.kernels import recurrent
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class Convention:
     """Which cell, in which convention; static.
 
     Attributes:
@@ -49,25 +49,26 @@ class Cell(nnx.Module):
     """One layer in one direction: weights (in, gates x features), (features, gates x features) and biases."""
 
     def __init__(
-        self, kind: Kind, in_features: int, features: int, *, starts: Starts, rngs: nnx.Rngs
+        self, convention: Convention, in_features: int, features: int, *, starts: Starts, rngs: nnx.Rngs
     ) -> None:
-        self.kind, self.features = kind, features
-        self.input = nnx.Param(_gates(starts.kernel, rngs, kind.gates, in_features, features))
-        self.recurrent = nnx.Param(_gates(starts.recurrent, rngs, kind.gates, features, features))
-        bias = starts.bias(rngs.params(), (kind.gates * features,))
-        if kind.forget_bias:
-            bias = bias.at[features : 2 * features].add(kind.forget_bias)
+        self.convention, self.features = convention, features
+        gates = convention.gates
+        self.input = nnx.Param(_gates(starts.kernel, rngs, gates, in_features, features))
+        self.recurrent = nnx.Param(_gates(starts.recurrent, rngs, gates, features, features))
+        bias = starts.bias(rngs.params(), (gates * features,))
+        if convention.forget_bias:
+            bias = bias.at[features : 2 * features].add(convention.forget_bias)
         self.bias = nnx.Param(bias)
-        if kind.recurrent_bias:
+        if convention.recurrent_bias:
             self.recurrent_bias = nnx.Param(starts.bias(rngs.params(), (features,)))
-        if kind.peepholes:
-            self.peephole = nnx.Param(jnp.zeros((kind.peepholes, features)))
+        if convention.peepholes:
+            self.peephole = nnx.Param(jnp.zeros((convention.peepholes, features)))
 
     def initial(self, x: jax.Array) -> Any:
         """Return the carry of zeros for `x` (batch, time, in), laid out over devices as x is."""
         dtype = jnp.result_type(x, self.input[...])
         zero = jnp.broadcast_to(jnp.zeros_like(x[:, 0, :1], dtype), (len(x), self.features))
-        return (zero, zero) if self.kind.memory else zero
+        return (zero, zero) if self.convention.memory else zero
 
     def __call__(
         self, x: jax.Array, carry: Any, lengths: _lengths.Lengths | None, *, reverse: bool
@@ -77,8 +78,8 @@ class Cell(nnx.Module):
         names = [name for name in recurrent.Weights._fields if hasattr(self, name)]
         weights = recurrent.Weights(**{name: getattr(self, name)[...].astype(dtype) for name in names})
         steps = None if lengths is None else lengths.steps
-        return self.kind.run(
-            x.astype(dtype), carry, weights, lengths=steps, reverse=reverse, **dict(self.kind.options)
+        return self.convention.run(
+            x.astype(dtype), carry, weights, lengths=steps, reverse=reverse, **dict(self.convention.options)
         )
 
 

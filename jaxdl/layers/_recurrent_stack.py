@@ -30,7 +30,7 @@ class RecurrentLayer(nnx.Module):
         outputs, last = [], []
         for cell, reverse, given in zip((self.forward, self.backward), (False, True), carries, strict=False):
             zero = cell.initial(x)
-            carry = zero if given is None else _like(op, given, zero)
+            carry = zero if given is None else like(op, given, zero)
             y, after = cell(x, carry, lengths, reverse=reverse)
             outputs.append(y)
             last.append(after)
@@ -63,6 +63,7 @@ class RecurrentStack(nnx.Module):
         _checks.one_of(op, "bidirectional", bidirectional, (False, True))
         _checks.one_of(op, "layer_norm", layer_norm, (False, True))
         self.directions = 2 if bidirectional else 1
+        self.dropout = _dropout(op, dropout, num_layers, rngs)
         width = self.directions * features
         self.layers = nnx.List(
             RecurrentLayer(
@@ -71,7 +72,6 @@ class RecurrentStack(nnx.Module):
             )
             for number in range(num_layers)
         )
-        self.dropout = _dropout(op, dropout, num_layers, rngs)
 
     def __call__(
         self, x: jax.Array, *, lengths: jax.Array | None = None, carry: Any = None
@@ -141,28 +141,23 @@ def _dropout(op: str, rate: Any, num_layers: int, rngs: nnx.Rngs) -> Dropout | N
     return Dropout(rate, rngs=rngs)
 
 
-def _like(op: str, carry: Any, zero: Any) -> Any:
+def like(op: str, carry: Any, zero: Any, fix: str = "hand in the carry that an earlier call returned") -> Any:
     """Return a carry in the dtypes of `zero`, or raise unless its structure and shapes are those."""
     got: Any = jax.tree.structure(carry)
     expected: Any = jax.tree.structure(zero)
     if got != expected:
-        raise ShapeError(
-            explain(op, "carry", got=f"of structure {got}", expected=f"{expected}",
-                    fix="hand in the carry that an earlier call returned")
-        )  # fmt: skip
-    return jax.tree.map(functools.partial(_leaf, op), carry, zero)
+        raise ShapeError(explain(op, "carry", got=f"of structure {got}", expected=f"{expected}", fix=fix))
+    return jax.tree.map(functools.partial(_leaf, op, fix), carry, zero)
 
 
-def _leaf(op: str, given: Any, zero: jax.Array) -> jax.Array:
+def _leaf(op: str, fix: str, given: Any, zero: jax.Array) -> jax.Array:
     given = _checks.array(op, "carry", given)
-    if jnp.issubdtype(given.dtype, jnp.floating) != jnp.issubdtype(zero.dtype, jnp.floating):
-        raise DtypeError(
-            explain(op, "carry", got=f"of dtype {given.dtype}", expected=f"{zero.dtype}",
-                    fix=f"carry.astype(jnp.{zero.dtype})")
-        )  # fmt: skip
     if given.shape != zero.shape:
         raise ShapeError(
-            explain(op, "carry", got=f"of shape {given.shape}", expected=f"{zero.shape}",
-                    fix="hand in the carry that an earlier call with as many examples returned")
-        )  # fmt: skip
+            explain(op, "carry", got=f"of shape {given.shape}", expected=f"{zero.shape}", fix=fix)
+        )
+    if jnp.issubdtype(given.dtype, jnp.floating) != jnp.issubdtype(zero.dtype, jnp.floating):
+        raise DtypeError(
+            explain(op, "carry", got=f"of dtype {given.dtype}", expected=f"{zero.dtype}", fix=fix)
+        )
     return given.astype(zero.dtype)

@@ -9,7 +9,7 @@ from jaxdl import _checks
 from jaxdl.errors import explain
 from jaxdl.initializers import Initializer, orthogonal, xavier, zeros
 from jaxdl.kernels import recurrent
-from jaxdl.layers._recurrent_cell import Cell, Kind, Starts
+from jaxdl.layers._recurrent_cell import Cell, Convention, Starts
 from jaxdl.layers._recurrent_stack import RecurrentStack
 
 ACTIVATIONS = ("tanh", "relu")
@@ -56,10 +56,10 @@ class RNN(RecurrentStack):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> layer = RNN(3, 4, num_layers=2, bidirectional=True, rngs=nnx.Rngs(0))
-        >>> outputs, carry = layer(jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))
-        >>> outputs.shape, len(carry), carry[0].shape
-        ((2, 5, 8), 4, (2, 4))
+        >>> layer = RNN(3, 4, bidirectional=True, rngs=nnx.Rngs(0))
+        >>> outputs, (forward, backward) = layer(jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))
+        >>> outputs.shape, forward.shape
+        ((2, 5, 8), (2, 4))
 
     Reference:
         Elman (1990). Equals ``torch.nn.RNN``, whose two biases are summed.
@@ -83,9 +83,9 @@ class RNN(RecurrentStack):
     ) -> None:
         _checks.one_of("RNN", "activation", activation, ACTIVATIONS)
         options = (("activation", activation), ("implementation", implementation))
-        kind = Kind(recurrent.rnn, 1, options)
+        convention = Convention(recurrent.rnn, 1, options)
         super().__init__(
-            _maker(kind, features, kernel_init, recurrent_init, bias_init), in_features, features,
+            _maker(convention, features, kernel_init, recurrent_init, bias_init), in_features, features,
             num_layers=num_layers, bidirectional=bidirectional, dropout=dropout, layer_norm=layer_norm,
             rngs=rngs,
         )  # fmt: skip
@@ -124,7 +124,7 @@ class GRU(RecurrentStack):
     Example:
         >>> import jax.numpy as jnp
         >>> layer = GRU(3, 4, rngs=nnx.Rngs(0))
-        >>> x = jnp.linspace(-1, 1, 30).reshape(2, 5, 3)
+        >>> x = jnp.linspace(-1, 1, 24).reshape(2, 4, 3)
         >>> whole, _ = layer(x)
         >>> first, carry = layer(x[:, :2])
         >>> rest, _ = layer(x[:, 2:], carry=jax.lax.stop_gradient(carry))
@@ -156,9 +156,11 @@ class GRU(RecurrentStack):
         _checks.one_of("GRU", "reset", reset, RESETS)
         _checks.one_of("GRU", "update", update, UPDATES)
         options = (("reset", reset), ("update", update), ("implementation", implementation))
-        kind = Kind(recurrent.gru, 2 if reset is None else 3, options, recurrent_bias=reset == "after")
+        convention = Convention(
+            recurrent.gru, 2 if reset is None else 3, options, recurrent_bias=reset == "after"
+        )
         super().__init__(
-            _maker(kind, features, kernel_init, recurrent_init, bias_init), in_features, features,
+            _maker(convention, features, kernel_init, recurrent_init, bias_init), in_features, features,
             num_layers=num_layers, bidirectional=bidirectional, dropout=dropout, layer_norm=layer_norm,
             rngs=rngs,
         )  # fmt: skip
@@ -177,8 +179,8 @@ class GRU(RecurrentStack):
             ``GRU(..., reset=None, update="candidate")``.
 
         Example:
-            >>> params = nnx.state(GRU.textbook(3, 4, rngs=nnx.Rngs(0)))
-            >>> params["layers"][0]["forward"]["input"].shape
+            >>> layer = nnx.eval_shape(lambda: GRU.textbook(3, 4, rngs=nnx.Rngs(0)))
+            >>> layer.layers[0].forward.input.shape
             (3, 8)
         """
         return cls(in_features, features, reset=None, update="candidate", rngs=rngs, **options)
@@ -256,10 +258,10 @@ class LSTM(RecurrentStack):
             )  # fmt: skip
         options = (("output_tanh", output_tanh), ("coupled", coupled), ("implementation", implementation))
         gates = 3 if coupled else 4
-        kind = Kind(recurrent.lstm, gates, options, memory=True, peepholes=(gates - 1) * peephole,
+        convention = Convention(recurrent.lstm, gates, options, memory=True, peepholes=(gates - 1) * peephole,
                     forget_bias=float(forget_bias))  # fmt: skip
         super().__init__(
-            _maker(kind, features, kernel_init, recurrent_init, bias_init), in_features, features,
+            _maker(convention, features, kernel_init, recurrent_init, bias_init), in_features, features,
             num_layers=num_layers, bidirectional=bidirectional, dropout=dropout, layer_norm=layer_norm,
             rngs=rngs,
         )  # fmt: skip
@@ -286,11 +288,11 @@ class LSTM(RecurrentStack):
 
 
 def _maker(
-    kind: Kind,
+    convention: Convention,
     features: int,
     kernel_init: Initializer | None,
     recurrent_init: Initializer | None,
     bias_init: Initializer | None,
 ) -> Any:
     starts = Starts(kernel_init or xavier(), recurrent_init or orthogonal(), bias_init or zeros())
-    return lambda inputs, rngs: Cell(kind, inputs, features, starts=starts, rngs=rngs)
+    return lambda inputs, rngs: Cell(convention, inputs, features, starts=starts, rngs=rngs)

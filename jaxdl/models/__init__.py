@@ -3,6 +3,7 @@
 from . import decision_tree as decision_tree
 from . import linear_regression as linear_regression
 from . import logistic_regression as logistic_regression
+from . import ngram as ngram
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
 from ._linear import LinearModel as LinearModel
@@ -20,6 +21,8 @@ from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception
 from .inception import InceptionWidths as InceptionWidths
+from .language_model import LanguageModel as LanguageModel
+from .language_model import LanguageModelConfig as LanguageModelConfig
 from .lenet import LeNet5 as LeNet5
 from .lenet import LeNet5Config as LeNet5Config
 from .mlp import MLP as MLP
@@ -29,6 +32,10 @@ from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
 from .resnet_cifar import CifarResNetConfig as CifarResNetConfig
+from .sequence_classifier import SequenceClassifier as SequenceClassifier
+from .sequence_classifier import SequenceClassifierConfig as SequenceClassifierConfig
+from .sequence_tagger import SequenceTagger as SequenceTagger
+from .sequence_tagger import SequenceTaggerConfig as SequenceTaggerConfig
 from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG

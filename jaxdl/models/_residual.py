@@ -65,7 +65,8 @@ class BasicBlock(nnx.Module):
         rngs: the random streams of the constructor.
 
     Example:
-        >>> BasicBlock(4, 8, stride=2, rngs=nnx.Rngs(0))(jnp.ones((2, 6, 6, 4))).shape
+        >>> images = jnp.ones((2, 6, 6, 4))
+        >>> nnx.eval_shape(lambda: BasicBlock(4, 8, stride=2, rngs=nnx.Rngs(0))(images)).shape
         (2, 3, 3, 8)
 
     Reference:
@@ -117,7 +118,8 @@ class Bottleneck(nnx.Module):
         rngs: the random streams of the constructor.
 
     Example:
-        >>> Bottleneck(16, 8, stride=2, rngs=nnx.Rngs(0))(jnp.ones((2, 6, 6, 16))).shape
+        >>> images = jnp.ones((2, 6, 6, 16))
+        >>> nnx.eval_shape(lambda: Bottleneck(16, 8, stride=2, rngs=nnx.Rngs(0))(images)).shape
         (2, 3, 3, 32)
 
     Reference:

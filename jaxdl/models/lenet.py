@@ -97,7 +97,7 @@ class LeNet5(nnx.Module):
         rngs: the random streams of the constructor.
 
     Example:
-        >>> LeNet5.modern(rngs=nnx.Rngs(0))(jnp.ones((3, 28, 28, 1))).shape
+        >>> nnx.eval_shape(lambda: LeNet5.modern(rngs=nnx.Rngs(0))(jnp.ones((3, 28, 28, 1)))).shape
         (3, 10)
 
     Reference:

@@ -95,7 +95,7 @@ class ResNet(nnx.Module):
     Example:
         >>> import jax.numpy as jnp
         >>> config = ResNetConfig(depths=(1, 1), widths=(4, 8), num_classes=5, stem="small")
-        >>> ResNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 3))).shape
+        >>> nnx.eval_shape(lambda: ResNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 3)))).shape
         (2, 5)
 
     Reference:

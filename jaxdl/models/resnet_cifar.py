@@ -77,7 +77,7 @@ class CifarResNet(nnx.Module):
     Example:
         >>> import jax.numpy as jnp
         >>> config = CifarResNetConfig(depth=8, widths=(2, 4, 8), in_channels=1)
-        >>> CifarResNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 1))).shape
+        >>> nnx.eval_shape(lambda: CifarResNet(config, rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 1)))).shape
         (2, 10)
 
     Reference:

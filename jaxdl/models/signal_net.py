@@ -43,7 +43,8 @@ class SignalNet(nnx.Module):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> SignalNet(SignalNetConfig(widths=(4, 8)), rngs=nnx.Rngs(0))(jnp.ones((2, 50, 1))).shape
+        >>> config, signals = SignalNetConfig(widths=(4, 8)), jnp.ones((2, 50, 1))
+        >>> nnx.eval_shape(lambda: SignalNet(config, rngs=nnx.Rngs(0))(signals)).shape
         (2, 4)
     """
 

@@ -41,7 +41,8 @@ class VolumeNet(nnx.Module):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> VolumeNet(VolumeNetConfig(widths=(2, 4)), rngs=nnx.Rngs(0))(jnp.ones((2, 8, 8, 8, 1))).shape
+        >>> config, volumes = VolumeNetConfig(widths=(2, 4)), jnp.ones((2, 8, 8, 8, 1))
+        >>> nnx.eval_shape(lambda: VolumeNet(config, rngs=nnx.Rngs(0))(volumes)).shape
         (2, 10)
     """
 

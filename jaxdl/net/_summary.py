@@ -188,4 +188,5 @@ def _noise(key: jax.Array, leaf: Any) -> jax.Array:
     shape = (PROBED_EXAMPLES, *leaf.shape[1:])
     if jnp.issubdtype(leaf.dtype, jnp.floating):
         return jax.random.normal(key, shape, leaf.dtype)
-    return jnp.zeros(shape, leaf.dtype)
+    # Ones: a length, or a token, of 0 would be padding throughout.
+    return jnp.ones(shape, leaf.dtype)

@@ -49,6 +49,9 @@ class Net:
         collections: whether the first level of `state` names collections, as Linen's does.
         hold: ``hold(paths) -> Net``, the same network in which the norms at these paths of modules normalise
             by their running statistics in training too; None where that is not known.
+        bind: ``bind(params, state) -> nnx.Module``, the module itself in evaluation mode with these
+            parameters, for its other methods, inside a compiled function as outside: see
+            `jaxdl.models.LanguageModel`. None where there is no module of NNX.
     """
 
     init: Callable[[jax.Array], tuple[Tree, Tree]]
@@ -58,6 +61,7 @@ class Net:
     measure: Callable[..., Tree] | None = None
     collections: bool = False
     hold: "Callable[[frozenset[str]], Net] | None" = None
+    bind: Callable[[Tree, Tree], Any] | None = None
 
 
 def require(op: str, value: Any) -> None:

@@ -94,10 +94,15 @@ def _functional(make: Callable[[nnx.Rngs], nnx.Module], held: frozenset[str]) ->
     def measure(params: Tree, state: Tree, x: Any, hyper: Any = None) -> Tree:
         return run("measure", params, state, x, None, hyper, contextlib.nullcontext)[1]
 
+    def bind(params: Tree, state: Tree) -> nnx.Module:
+        _trees.check_like("Net.bind", "params", params, params_like)
+        _trees.check_like("Net.bind", "state", state, state_like)
+        return nnx.merge(graphs["evaluate"], params, _seed_streams(random_like, None), state)
+
     norms = [part for _, part in nnx.iter_modules(module) if isinstance(part, nnx.BatchNorm)]
     measurable = bool(norms) and all(hasattr(part, "measuring") for part in norms)
     return Net(init, apply, getattr(module, "config", None), trace, measure if measurable else None,
-               hold=lambda paths: _functional(make, paths))  # fmt: skip
+               hold=lambda paths: _functional(make, paths), bind=bind)  # fmt: skip
 
 
 def _abstract(make: Callable[[nnx.Rngs], nnx.Module]) -> nnx.Module:

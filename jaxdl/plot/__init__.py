@@ -36,3 +36,5 @@ from .spread import spread as spread
 from .surfaces import cost_surfaces as cost_surfaces
 from .sweep import heat_map as heat_map
 from .sweep import parallel_curves as parallel_curves
+from .text import language_model as language_model
+from .time import gradients_by_distance as gradients_by_distance

@@ -63,8 +63,8 @@ class StyleFeatures(nnx.Module):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> features = StyleFeatures(StyleFeaturesConfig(blocks=((4,), (8, 8))), rngs=nnx.Rngs(0))
-        >>> features(jnp.ones((1, 8, 8, 3))).shape
+        >>> config = StyleFeaturesConfig(blocks=((4,), (8, 8)))
+        >>> nnx.eval_shape(lambda: StyleFeatures(config, rngs=nnx.Rngs(0))(jnp.ones((1, 8, 8, 3)))).shape
         (1, 4, 4, 8)
 
     Reference:

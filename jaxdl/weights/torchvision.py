@@ -1,6 +1,5 @@
 """Weights of torchvision's networks as ours, and back."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
-from jaxdl.weights import _format
+from jaxdl.errors import FormatError, ShapeError, explain
+from jaxdl.weights import _sources
 from jaxdl.weights._torchvision_checks import COUNTER, differences, remedy, sizes_of
 from jaxdl.weights._torchvision_layers import NETWORKS, Entry, Sizes, state_dict
-from jaxdl.weights.torch_file import load_torch
 from jaxdl.weights.tree_file import named_arrays
 
 Tree = dict[str, Any]
 NAMES = tuple(NETWORKS)
+OP = "from_torchvision"
 
 
 def from_torchvision(
@@ -78,14 +77,14 @@ def from_torchvision(
         ((64, 3, 7, 7), (7, 7, 3, 64))
     """
     _check_name("from_torchvision", name, auxiliary)
-    dtype = _floating(dtype)
-    arrays = _read(source)
+    dtype = _sources.floating(OP, dtype)
+    arrays = _sources.read(OP, source)
     if not auxiliary and name == "googlenet":
         arrays = {key: array for key, array in arrays.items() if not key.startswith(("aux1.", "aux2."))}
     trees: dict[str, Tree] = {"params": {}, "state": {}}
     for key, entry in _entries(name, source, arrays, num_classes, auxiliary).items():
         if entry.tree:
-            array = _ours(entry, _converted(key, arrays[key], dtype, finite))
+            array = _ours(entry, _sources.converted(OP, key, arrays[key], dtype, finite))
             if entry.leaf == "var":
                 _check_variance(key, array)
             _put(trees[entry.tree], (*entry.layer.place, entry.leaf), jnp.asarray(array, dtype))
@@ -145,21 +144,6 @@ def _check_name(op: str, name: Any, auxiliary: Any) -> None:
                                  fix="leave auxiliary out"))  # fmt: skip
 
 
-def _read(source: Any) -> dict[str, np.ndarray]:
-    if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            written = _format.is_safetensors(file.read(9), os.fstat(file.fileno()).st_size)
-        if written or Path(source).suffix.lower() == ".safetensors":
-            what = "safetensors file"
-            return _format.read(Path(source), what=what, verify=False, op="from_torchvision").arrays
-        return load_torch(source)
-    if not isinstance(source, Mapping):
-        raise DtypeError(explain("from_torchvision", "source", got=f"a {type(source).__name__}",
-                                 expected="a mapping of names to arrays, or a path",
-                                 fix="pass model.state_dict()"))  # fmt: skip
-    return {str(key): _host(key, value) for key, value in source.items()}
-
-
 def _entries(
     name: str, source: Any, arrays: Mapping[str, np.ndarray], num_classes: int | None, auxiliary: bool
 ) -> dict[str, Entry]:
@@ -171,61 +155,11 @@ def _entries(
     expected = {key: entry.shape for key, entry in entries.items()}
     if found := differences(shapes, expected, optional=COUNTER):
         raise FormatError(
-            explain("from_torchvision", "source", got=_told(source) + "; ".join(found),
+            explain("from_torchvision", "source", got=_sources.told(source) + "; ".join(found),
                     expected=f"the {len(expected)} arrays of torchvision's {name}",
                     fix=remedy(name, shapes, expected))
         )  # fmt: skip
     return entries
-
-
-def _told(source: Any) -> str:
-    return "" if isinstance(source, Mapping) else f"{source}: "
-
-
-def _host(key: Any, value: Any) -> np.ndarray:
-    for method in ("detach", "cpu"):  # torch's tensors, of which those with a gradient are no arrays
-        value = getattr(value, method)() if hasattr(value, method) else value
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"no array ({error})",
-                                 expected="an array", fix="value.float().numpy()")) from error  # fmt: skip
-    if found.dtype.kind not in "biufV":
-        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"a {type(value).__name__}",
-                                 expected="an array of numbers", fix="pass model.state_dict()"))  # fmt: skip
-    return found
-
-
-def _converted(key: str, array: np.ndarray, dtype: Any, finite: bool) -> np.ndarray:
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise DtypeError(explain("from_torchvision", f"source['{key}']", got=f"of dtype {array.dtype}",
-                                 expected="a floating dtype", fix="pass the weights before quantisation")
-                         )  # fmt: skip
-    with np.errstate(over="ignore"):
-        found = array.astype(dtype)
-    if finite and not np.isfinite(found).all():
-        raise FormatError(explain("from_torchvision", f"source['{key}']",
-                                  got=f"not finite everywhere, as {found.dtype}", expected="finite numbers",
-                                  fix="finite=False takes them as they are"))  # fmt: skip
-    return found
-
-
-def _floating(dtype: Any) -> np.dtype[Any]:
-    """Return a floating dtype that jax holds as it is, or raise."""
-    try:
-        found = None if dtype is None else jnp.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or not jnp.issubdtype(found, jnp.floating):
-        got = repr(dtype) if found is None else found.name
-        raise DtypeError(explain("from_torchvision", "dtype", got=got, expected="a floating dtype",
-                                 fix="dtype=jnp.float32"))  # fmt: skip
-    if found.itemsize > (widest := jnp.result_type(float)).itemsize:
-        raise DtypeError(explain("from_torchvision", "dtype", got=found.name,
-                                 expected=f"at most {widest}, as jax holds no wider floats now",
-                                 fix='jax.config.update("jax_enable_x64", True), or dtype=jnp.float32')
-                         )  # fmt: skip
-    return found
 
 
 def _check_variance(key: str, array: np.ndarray) -> None:

@@ -37,7 +37,7 @@ def network(place: str, **options: Any) -> net.Net:
 @pytest.mark.parametrize("place", PLACES)
 def test_an_mlp_with_batch_norm_equals_torch(place: str, key: jax.Array) -> None:
     twin, made = golden(place), network(place, norm_variance="unbiased")
-    params, state = made.init(key)
+    params, state = jax.jit(made.init)(key)
     params, x, y = built(params, twin), jnp.asarray(twin["x"]), jnp.asarray(twin["y"], jnp.int32)
     train = jax.jit(lambda state, x: made.apply(params, state, x, train=True))
     for batch, wanted in zip(x, twin["z"], strict=True):
@@ -45,14 +45,18 @@ def test_an_mlp_with_batch_norm_equals_torch(place: str, key: jax.Array) -> None
         np.testing.assert_allclose(z, wanted, rtol=1e-5, atol=2e-6)
     for name, value in named_leaves(state).items():
         np.testing.assert_allclose(value, twin[name], rtol=1e-5, atol=1e-6)
-    evaluated = made.apply(params, state, x[0], train=False)[0]
+
+    @jax.jit
+    def rest(params: Any, state: Any) -> Any:
+        def cost(params: Any) -> jax.Array:
+            z, _ = made.apply(params, state, x[0], train=True)
+            return losses.reduce(losses.softmax_cross_entropy(z, y))
+
+        return made.apply(params, state, x[0], train=False)[0], jax.grad(cost)(params)
+
+    evaluated, gradients = rest(params, state)
     np.testing.assert_allclose(evaluated, twin["evaluated"], rtol=1e-5, atol=2e-6)
-
-    def cost(params: Any) -> jax.Array:
-        z, _ = made.apply(params, state, x[0], train=True)
-        return losses.reduce(losses.softmax_cross_entropy(z, y))
-
-    for name, gradient in named_leaves(jax.grad(cost)(params)).items():
+    for name, gradient in named_leaves(gradients).items():
         np.testing.assert_allclose(gradient, twin[f"d/{name}"], rtol=1e-5, atol=1e-5)
 
 

@@ -63,15 +63,14 @@ def test_equals_torch_in_value_and_gradient(case: str) -> None:
     with np.load(GOLDEN) as golden:
         stored = {name: golden[name] for name in golden.files if name.startswith(case)}
     network, (images, labels) = NETS[case], twin.examples()
-    _, state = network.init(jax.random.key(0))
+    _, state = jax.jit(network.init)(jax.random.key(0))
 
-    @jax.jit
     def cost(params: Any) -> Any:
         scores, _ = network.apply(params, state, jnp.asarray(images), train=True)
         costs = LOSSES[case](scores, jnp.asarray(labels))
         return costs.mean(), (scores, costs)
 
-    gradients, (scores, costs) = jax.grad(cost, has_aux=True)(nested(twin.weights(case)))
+    gradients, (scores, costs) = jax.jit(jax.grad(cost, has_aux=True))(nested(twin.weights(case)))
     np.testing.assert_allclose(scores, stored[f"{case}/scores"], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(costs, stored[f"{case}/costs"], rtol=1e-5, atol=1e-5)
     for name, slope in _trees.named_leaves(gradients["layers"]).items():
@@ -100,15 +99,15 @@ def test_each_output_sees_the_inputs_of_its_row_and_no_other(key: jax.Array) -> 
     layer = ConnectedConv(3, rows, (2, 3), rngs=nnx.Rngs(0))
     assert layer.kernel.shape == (2, 3, 6)
     x = jax.random.normal(key, (1, 3, 4, 3))
-    jacobian = jax.jacobian(lambda x: layer(x).sum((0, 1, 2)))(x)
+    jacobian = jax.jit(jax.jacobian(lambda x: layer(x).sum((0, 1, 2))))(x)
     reach = np.abs(jacobian).max((1, 2, 3)) > 0
     assert [tuple(np.flatnonzero(row)) for row in reach] == [tuple(sorted(inputs)) for inputs in rows]
-    kernel, first = np.asarray(layer.kernel[...]), 0
+    kernel, first, answers = np.asarray(layer.kernel[...]), 0, np.asarray(jax.jit(layer)(x))
     for output, inputs in enumerate(rows):
         window = kernel[:, :, first : first + len(inputs)]
         first += len(inputs)
         wanted = (np.asarray(x)[0, :2, :3, list(inputs)] * window.transpose(2, 0, 1)).sum()
-        assert float(layer(x)[0, 0, 0, output]) == pytest.approx(float(wanted), abs=1e-6)
+        assert float(answers[0, 0, 0, output]) == pytest.approx(float(wanted), abs=1e-6)
 
 
 def test_subsampling_and_distances_by_their_formulas(key: jax.Array) -> None:

@@ -133,13 +133,15 @@ def test_a_block_that_starts_at_zero_is_the_identity(block: Any) -> None:
 
 
 def test_scanned_blocks_are_the_plain_ones(key: jax.Array) -> None:
-    plain, scanned = network(block="bottleneck"), network(block="bottleneck", scan_blocks=True)
-    params, state = plain.init(key)
+    plain, scanned = (
+        network(block="bottleneck", depths=(3,), widths=(3,), scan_blocks=scan) for scan in (False, True)
+    )
+    params, state = jax.jit(plain.init)(key)
     stacked = stack_blocks(params), stack_blocks(state)
-    assert stacked[0]["layers"][1][1]["stacked"]["conv1"]["kernel"].shape[0] == 2
+    assert stacked[0]["layers"][0][1]["stacked"]["conv1"]["kernel"].shape[0] == 2
     jax.tree.map(np.testing.assert_array_equal, (params, state), tuple(map(unstack_blocks, stacked)))
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
-    jax.tree.map(close, stacked, scanned.init(key))
+    jax.tree.map(close, stacked, jax.jit(scanned.init)(key))
 
     x = RNG.normal(size=(4, 6, 6, 2)).astype(np.float32)
 
@@ -158,7 +160,7 @@ def test_scanned_blocks_are_the_plain_ones(key: jax.Array) -> None:
 
 
 def test_a_stage_of_two_blocks_is_not_scanned(key: jax.Array) -> None:
-    params, _ = network(depths=(2, 3), scan_blocks=True).init(key)
+    params, _ = jax.jit(network(depths=(2, 3), scan_blocks=True).init)(key)
     assert sorted(params["layers"][0]) == [0, 1]
     assert "conv1" in params["layers"][0][1]
     assert "stacked" in params["layers"][1][1]
@@ -173,7 +175,7 @@ def test_it_learns_and_survives_its_file(tmp_path: Path) -> None:
     images = RNG.normal(size=(32, 6, 6, 2)).astype(np.float32)
     images[labels == 0, :3] += 1
     images[labels == 1, 3:] += 1
-    made = network(num_classes=2, depths=(1, 2))
+    made = network(num_classes=2, depths=(1, 1))
     fitted = train.fit(made, (images, labels), loss=losses.softmax_cross_entropy, optimizer=optim.adam(0.01),
                        epochs=12, batch_size=16, progress="off")  # fmt: skip
     assert fitted.history["loss"][-1] < 0.2 * fitted.history["loss"][0]
@@ -210,24 +212,27 @@ def test_config_refuses(change: dict[str, Any], error: type[Exception], words: s
 
 
 def test_images_are_checked() -> None:
-    model = ResNet(ResNetConfig(**{**TINY, "stem": "imagenet"}), rngs=nnx.Rngs(0))
+    def run(*shape: int, dtype: Any = jnp.float32) -> Any:
+        config = ResNetConfig(**{**TINY, "stem": "imagenet"})
+        return nnx.eval_shape(lambda: ResNet(config, rngs=nnx.Rngs(0))(jnp.ones(shape, dtype)))
+
     with pytest.raises(ShapeError, match=r"expected \(batch, height, width, 2\).*single image"):
-        model(jnp.ones((32, 32, 2)))
+        run(32, 32, 2)
     with pytest.raises(ShapeError, match="in_channels=3"):
-        model(jnp.ones((2, 32, 32, 3)))
+        run(2, 32, 32, 3)
     with pytest.raises(
         ShapeError, match=r"of shape \(2, 4, 32, 2\).*at least 5 x 5: .*a single position.*small"
     ):
-        model(jnp.ones((2, 4, 32, 2)))
+        run(2, 4, 32, 2)
     with pytest.raises(DtypeError, match="floating"):
-        model(jnp.ones((2, 32, 32, 2), jnp.uint8))
-    assert model(jnp.ones((2, 5, 5, 2))).shape == (2, 3)
+        run(2, 32, 32, 2, dtype=jnp.uint8)
+    assert run(2, 5, 5, 2).shape == (2, 3)
     assert ResNetConfig().smallest == 17
 
 
 def test_modules_are_seen_by_name(key: jax.Array) -> None:
     made = network(depths=(1, 1))
-    params, state = made.init(key)
+    params, state = jax.jit(made.init)(key)
     seen = made.trace(params, state, jnp.ones((2, 6, 6, 2)), train=False)
     assert list(seen)[:4] == ["conv1", "bn1", "relu", "layers/0/0/conv1"]
     assert {"layers/1/0/downsample/0", "layers/1/0/downsample/1", "avgpool", "fc"} < set(seen)

@@ -126,13 +126,16 @@ def test_config_refuses(change: dict[str, Any], error: type[Exception], words: s
 
 
 def test_images_are_checked() -> None:
-    model = CifarResNet(CifarResNetConfig(**TINY), rngs=nnx.Rngs(0))
+    def run(*shape: int, dtype: Any = jnp.float32) -> Any:
+        config = CifarResNetConfig(**TINY)
+        return nnx.eval_shape(lambda: CifarResNet(config, rngs=nnx.Rngs(0))(jnp.ones(shape, dtype)))
+
     with pytest.raises(ShapeError, match=r"of shape \(32, 32, 1\); expected \(batch, height, width, 1\)"):
-        model(jnp.ones((32, 32, 1)))
+        run(32, 32, 1)
     with pytest.raises(ShapeError, match="in_channels=3"):
-        model(jnp.ones((2, 32, 32, 3)))
+        run(2, 32, 32, 3)
     with pytest.raises(ShapeError, match="at least 3 x 3"):
-        model(jnp.ones((2, 8, 2, 1)))
+        run(2, 8, 2, 1)
     with pytest.raises(DtypeError, match="floating"):
-        model(jnp.ones((2, 8, 8, 1), jnp.uint8))
-    assert model(jnp.ones((2, 3, 5, 1))).shape == (2, 3)
+        run(2, 8, 8, 1, dtype=jnp.uint8)
+    assert run(2, 3, 5, 1).shape == (2, 3)

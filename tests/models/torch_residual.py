@@ -95,7 +95,7 @@ def check(net: Any, twin: Any, x: np.ndarray, seed: int = 0) -> None:
     """Compare value, gradients and running statistics in training, and the value in evaluation: 1e-5."""
     import torch
 
-    params, state = jax.tree.map(lambda leaf: scattered(leaf, seed), net.init(jax.random.key(seed)))
+    params, state = jax.tree.map(lambda leaf: scattered(leaf, seed), jax.jit(net.init)(jax.random.key(seed)))
     load(twin, params, state)
     images = torch.tensor(np.moveaxis(x, -1, 1).copy(), requires_grad=True)
     weights = np.random.default_rng(seed).normal(size=jax.eval_shape(

@@ -297,9 +297,8 @@ def test_parts_that_do_not_fit_each_other_are_named() -> None:
 
 def test_a_data_set_holds_dicts() -> None:
     dataset = Dataset(X, LABELS, classes=("a", "b", "c", "d"))
-    assert (
-        repr(dataset) == "Dataset(24 examples, inputs lengths int32 (), sequence float32 (5, 3), 4 classes)"
-    )
+    told = "inputs lengths int32 (), sequence float32 (5, 3)"
+    assert repr(dataset) == f"Dataset(24 examples, {told}, 4 classes)"
     assert dataset.features == {"lengths": (), "sequence": (TIME, FEATURES)}
     assert not dataset.inputs["sequence"].flags.writeable
     part = dataset.take([3, 1])

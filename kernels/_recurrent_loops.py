@@ -1,0 +1,102 @@
+"""The loop over time: plainly scanned, or with a derivative of its own."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ._recurrent_cells import Cell, Parts, Weights, backward, forward, gathered
+
+
+def project(x: jax.Array, weights: Weights) -> jax.Array:
+    """Return ``x W + b`` of rows (rows, in)."""
+    return x @ weights.input + weights.bias
+
+
+def scanned(
+    cell: Cell, reverse: bool, x: jax.Array, here: jax.Array | None, carry: Parts, weights: Weights
+) -> tuple[jax.Array, Parts]:
+    """Run a cell over (time, batch, in); return the outputs (time, batch, features) and the last carry.
+
+    Where `here` (time, batch, 1) is False the carry is held, and put out.
+    """
+
+    def body(carry: Parts, item: Any) -> tuple[Parts, jax.Array]:
+        x, here = item
+        carry = _held(here, forward(cell, weights, project(x, weights), carry)[0], carry)
+        return carry, carry[0]
+
+    carry, y = lax.scan(body, carry, (x, here), reverse=reverse)
+    return y, carry
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def gathering(
+    cell: Cell,
+    reverse: bool,
+    hoisted: bool,
+    x: jax.Array,
+    here: jax.Array | None,
+    carry: Parts,
+    weights: Weights,
+) -> tuple[jax.Array, Parts]:
+    """Run a cell as `scanned` does; its gradients of the weights are single products after the loop.
+
+    Where `hoisted`, the products with the inputs are a single one before the loop too.
+    """
+    return _run(cell, reverse, hoisted, x, here, carry, weights)[0]
+
+
+def _run(
+    cell: Cell,
+    reverse: bool,
+    hoisted: bool,
+    x: jax.Array,
+    here: jax.Array | None,
+    carry: Parts,
+    weights: Weights,
+) -> tuple[tuple[jax.Array, Parts], Any]:
+    def body(carry: Parts, item: Any) -> Any:
+        row, here = item
+        projected = row if hoisted else project(row, weights)
+        after, kept = forward(cell, weights, projected, carry)
+        after = _held(here, after, carry)
+        return after, (after, kept)
+
+    rows = project(x.reshape(-1, x.shape[-1]), weights).reshape(*x.shape[:2], -1) if hoisted else x
+    last, (states, kept) = lax.scan(body, carry, (rows, here), reverse=reverse)
+    return (states[0], last), (x, here, carry, weights, states, kept)
+
+
+def _back(cell: Cell, reverse: bool, hoisted: bool, saved: Any, slopes: Any) -> Any:
+    x, here, carry, weights, states, kept = saved
+    before = jax.tree.map(partial(_shifted, reverse), carry, states)
+
+    def body(slopes: Parts, item: Any) -> Any:
+        slope, here, kept, before, after = item
+        slopes = (slopes[0] + slope, *slopes[1:])
+        found, delta = backward(cell, weights, kept, before, after, slopes)
+        return _held(here, found, slopes), _held(here, (delta,), (jnp.zeros_like(delta),))[0]
+
+    items = (slopes[0], here, kept, before, states)
+    first, deltas = lax.scan(body, slopes[1], items, reverse=not reverse)
+    flat = partial(jax.tree.map, lambda leaf: leaf.reshape(-1, leaf.shape[-1]))
+    rows = flat(deltas)
+    recurrent = gathered(cell, weights, flat(kept), flat(before), flat(states), rows)
+    found = Weights(flat(x).T @ rows, recurrent[0], jnp.sum(rows, axis=0), *recurrent[1:])
+    return (rows @ weights.input.T).reshape(x.shape), None, first, found
+
+
+gathering.defvjp(_run, _back)
+
+
+def _held(here: jax.Array | None, new: Parts, old: Parts) -> Parts:
+    return new if here is None else tuple(jnp.where(here, a, b) for a, b in zip(new, old))
+
+
+def _shifted(reverse: bool, first: jax.Array, states: jax.Array) -> jax.Array:
+    """Return the states before each step."""
+    parts = (states[1:], first[None]) if reverse else (first[None], states[:-1])
+    return jnp.concatenate(parts)
