@@ -42,7 +42,7 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer load_diabetes "
     "load_cifar volumes waveforms Vocabulary pad windows load_names load_lines load_text adding "
-    "copying brackets",
+    "copying brackets dates",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -50,16 +50,18 @@ NAMES = {
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
-    "RadialBasis RNN GRU LSTM Recurrent last_step Embedding",
+    "RadialBasis RNN GRU LSTM Recurrent last_step Embedding AdditiveAttention DotAttention "
+    "MultiHeadAttention",
     "models": "MLP MLPConfig Perceptron LinearModel DecisionTree AlexNet AlexNetConfig GoogLeNet "
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
-    "SequenceTaggerConfig",
+    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency language_model gradients_by_distance",
+    "kernels signals volumes images top_patches saliency language_model gradients_by_distance "
+    "accuracy_by_length attention_map",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
     "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
@@ -70,6 +72,8 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention "
+    "attend",
 }
 WITHOUT_ROWS = (
     "train",

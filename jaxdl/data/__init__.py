@@ -21,6 +21,7 @@ from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
 from jaxdl.data.cifar import load_cifar as load_cifar
 from jaxdl.data.dataset import Dataset as Dataset
+from jaxdl.data.dates import dates as dates
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
 from jaxdl.data.folder import load_folder as load_folder

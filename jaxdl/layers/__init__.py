@@ -3,6 +3,9 @@
 from .activation import ACTIVATIONS as ACTIVATIONS
 from .activation import Activation as Activation
 from .any_cell import Recurrent as Recurrent
+from .attention import AdditiveAttention as AdditiveAttention
+from .attention import DotAttention as DotAttention
+from .attention import MultiHeadAttention as MultiHeadAttention
 from .connected import ConnectedConv as ConnectedConv
 from .conv import Conv as Conv
 from .conv import ConvTranspose as ConvTranspose

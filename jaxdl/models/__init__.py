@@ -15,6 +15,8 @@ from .alexnet import AlexNet as AlexNet
 from .alexnet import AlexNetConfig as AlexNetConfig
 from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
+from .encoder_decoder import EncoderDecoder as EncoderDecoder
+from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
 from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception

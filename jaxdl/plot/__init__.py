@@ -1,5 +1,7 @@
 """Pictures, drawn by matplotlib without touching its global state."""
 
+from .attention import accuracy_by_length as accuracy_by_length
+from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix

@@ -27,6 +27,7 @@ WHAT = "model file of jaxdl"
 KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
+    "EncoderDecoder": (models.EncoderDecoderConfig, models.EncoderDecoder),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LanguageModel": (models.LanguageModelConfig, models.LanguageModel),
     "LeNet5": (models.LeNet5Config, models.LeNet5),

@@ -181,7 +181,7 @@ def main() -> None:
     import keras
     import opspec
     import torch
-    from golden import image_models, lenet, recurrent
+    from golden import attention, image_models, lenet, recurrent
 
     families: dict[str, dict[str, np.ndarray]] = {}
     for op in opspec.OPS:
@@ -197,6 +197,7 @@ def main() -> None:
     np.savez_compressed(FOLDER / "mlp.npz", **torch_mlp(torch))
     np.savez_compressed(FOLDER / "mlp_norm.npz", **torch_norms(torch))
     np.savez_compressed(FOLDER / "lenet.npz", **lenet.torch_lenet(torch))
+    np.savez_compressed(FOLDER / "attention.npz", **attention.torch_heads(torch))
     cases = [recurrent.keras_gru(keras), *(recurrent.arrays(torch, name) for name in recurrent.GOLDEN)]
     np.savez_compressed(FOLDER / "recurrent.npz", **{key: a for case in cases for key, a in case.items()})
 

@@ -1,0 +1,282 @@
+"""The encoder-decoder: what it learns, where it looks, when it stops, and what padding may not touch."""
+
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from jaxdl import data, losses, net, optim, train
+from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.models import EncoderDecoder, EncoderDecoderConfig
+from jaxdl.models import _translation as parts
+
+SMALL = EncoderDecoderConfig(7, 5, 4, features=3, embedding=2, units=2, cell="gru")
+SOURCE = np.array([[4, 5, 6, 4], [5, 6, 0, 0], [6, 0, 0, 0]], np.int32)
+TARGET = np.array([[3, 4, 2], [4, 2, 0], [3, 3, 3]], np.int32)
+KINDS = [("additive", "gru"), ("scaled_dot", "lstm"), ("none", "gru")]  # compiling is the cost
+
+
+@functools.cache
+def network(config: EncoderDecoderConfig) -> net.Net:
+    return net.functional(lambda rngs: EncoderDecoder(config, rngs=rngs))
+
+
+@functools.cache
+def started(config: EncoderDecoderConfig) -> tuple[Any, Any]:
+    return jax.jit(network(config).init)(jax.random.key(0))
+
+
+@functools.cache
+def program(config: EncoderDecoderConfig) -> Any:
+    """Return logits or tokens, weights, and the gradients of a loss where there is a target."""
+    made = network(config)
+
+    def run(params: Any, x: Any) -> Any:
+        found = made.trace(params, {}, x, train=False)
+        return made.apply(params, {}, x, train=False)[0], found["attention_map"].value
+
+    def cost(params: Any, x: Any) -> Any:
+        logits, weights = run(params, x)
+        return losses.sequence_cross_entropy(logits, x["target"], padding=0).sum(), (logits, weights)
+
+    slopes = jax.value_and_grad(cost, has_aux=True)
+    return jax.jit(lambda params, x: slopes(params, x) if "target" in x else run(params, x))
+
+
+def changed(params: Any, name: str, row: int, value: float) -> Any:
+    """Return parameters with one row of an embedding, or one entry of the bias of the head, replaced."""
+    part = "bias" if name == "head" else "embedding"
+    return params | {name: params[name] | {part: params[name][part].at[row].set(value)}}
+
+
+def test_the_numbers_are_those_of_vocabularies() -> None:
+    assert (parts.PADDING, parts.START, parts.END) == (data.PADDING, data.START, data.END)
+
+
+@pytest.mark.parametrize(("attention", "cell"), KINDS)
+def test_padding_changes_no_bit(attention: str, cell: str) -> None:
+    """NaN in the embedding of the padding, of source and target, which is fed in at every padded step."""
+    config = dataclasses.replace(SMALL, attention=attention, cell=cell)
+    params, _ = started(config)
+    x = {"source": SOURCE, "target": TARGET}
+    plain = program(config)(params, x)
+    odd = changed(changed(params, "source_embedding", 0, jnp.nan), "target_embedding", 0, jnp.nan)
+    jax.tree.map(np.testing.assert_array_equal, plain, program(config)(odd, x))
+    (_, (logits, weights)), slopes = plain
+    assert (np.asarray(logits)[1, 2] == 0).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((logits, weights, slopes)))
+    unused = {"source_embedding", "target_embedding"}
+    assert all(
+        leaf.any() for name, part in slopes.items() for leaf in jax.tree.leaves(part) if name not in unused
+    )
+    assert not any(slopes[name]["embedding"][0].any() for name in unused)
+
+
+def test_logits_equal_a_loop() -> None:
+    """One example against the formulas, step by step, in float64."""
+    params, _ = started(SMALL)
+    p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    (_, (logits, weights)), _ = program(SMALL)(params, {"source": SOURCE, "target": TARGET})
+
+    def sigmoid(x: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-x))
+
+    def gru(cell: Any, x: np.ndarray, h: np.ndarray) -> np.ndarray:
+        r, z, n = np.split(x @ cell["input"] + cell["bias"], 3)
+        of_r, of_z, of_n = np.split(h @ cell["recurrent"], 3)
+        n, z = np.tanh(n + sigmoid(r + of_r) * (of_n + cell["recurrent_bias"])), sigmoid(z + of_z)
+        return (1 - z) * n + z * h
+
+    def read(name: str, order: Any) -> np.ndarray:
+        h, states = np.zeros(3), {}
+        for t in order:
+            embedded = p["source_embedding"]["embedding"][SOURCE[1, t]]
+            h = states[t] = gru(p["encoder"]["layers"][0][name], embedded, h)
+        return np.stack([states[t] for t in sorted(states)])
+
+    forward, backward = read("forward", (0, 1)), read("backward", (1, 0))
+    states, look = np.concatenate([forward, backward], 1), p["look"]["scorer"]
+    last = np.concatenate([forward[-1], backward[0]])
+    h = np.tanh(last @ p["bridge"]["kernel"] + p["bridge"]["bias"])
+    for t, token in enumerate((parts.START, TARGET[1, 0])):
+        scores = np.tanh(h @ look["query_kernel"] + states @ look["key_kernel"]) @ look["vector"]
+        alpha = np.exp(scores) / np.exp(scores).sum()
+        context = alpha @ states
+        embedded = p["target_embedding"]["embedding"][token]
+        h = gru(p["decoder"]["layers"][0]["forward"], np.concatenate([embedded, context]), h)
+        wanted = np.concatenate([h, context]) @ p["head"]["kernel"] + p["head"]["bias"]
+        np.testing.assert_allclose(logits[1, t], wanted, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(weights[1, t], [*alpha, 0, 0], rtol=1e-4, atol=1e-6)
+
+
+def test_decoding_takes_the_likeliest_token_of_each_step() -> None:
+    """Fed with its own tokens, teacher forcing chooses them again, and looks at the same places."""
+    params, _ = started(SMALL)
+    tokens, weights = program(SMALL)(params, {"source": SOURCE})
+    (_, (logits, again)), _ = program(SMALL)(params, {"source": SOURCE, "target": tokens})
+    there = np.asarray(tokens) != 0
+    best = np.argmax(np.asarray(logits)[..., 2:], axis=-1) + 2
+    np.testing.assert_array_equal(np.where(there, best, 0), tokens)
+    np.testing.assert_allclose(weights, again, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_decoding_stops_at_the_end(beams: int) -> None:
+    config = dataclasses.replace(SMALL, beams=beams)
+    made, (params, state) = network(config), started(SMALL)
+    run = jax.jit(lambda params: made.apply(params, state, {"source": SOURCE}, train=False)[0])
+    np.testing.assert_array_equal(run(changed(params, "head", 2, 99.0)), [[2, 0, 0, 0]] * 3)
+    endless = np.asarray(run(changed(params, "head", 2, -99.0)))
+    assert endless.shape == (3, SMALL.target_steps)
+    assert (endless > 2).all()
+    start = np.asarray(run(changed(changed(params, "head", 1, 99.0), "head", 0, 99.0)))
+    assert not (start == 1).any()
+    assert (start[:, 0] != 0).all()
+
+
+def test_a_wide_search_finds_the_likeliest_translation() -> None:
+    """With as many beams as there are translations nothing is likelier, the greedy one neither."""
+    params, state = started(SMALL)
+    params = jax.tree.map(lambda leaf: 4 * leaf, params)
+    wide = network(dataclasses.replace(SMALL, beams=27))
+    found = jax.jit(lambda x: wide.apply(params, state, x, train=False)[0])(SOURCE)
+
+    def log_probability(tokens: Any) -> np.ndarray:
+        (_, (logits, _)), _ = program(SMALL)(params, {"source": SOURCE, "target": tokens})
+        logits = jnp.where(jnp.arange(5) < 2, -jnp.inf, logits)
+        return np.asarray(-losses.sequence_cross_entropy(logits, tokens, padding=0))
+
+    best = log_probability(found)
+    assert (best >= log_probability(program(SMALL)(params, {"source": SOURCE})[0]) - 1e-5).all()
+    for tokens in itertools.product((2, 3, 4), repeat=2):
+        ended = [*tokens[: tokens.index(2) + 1], 0, 0, 0][:4] if 2 in tokens else [*tokens, 2, 0]
+        assert (best >= log_probability(jnp.array([ended] * 3, jnp.int32)) - 1e-5).all()
+
+
+@pytest.mark.parametrize("bad", [[0, 0, 0, 0], [4, 0, 5, 0], [4, 7, 0, 0], [4, -1, 0, 0]])
+def test_a_malformed_source_poisons_its_own_example(bad: list[int]) -> None:
+    params, _ = started(SMALL)
+    source = np.array([SOURCE[0], bad, SOURCE[2]], np.int32)
+    tokens, weights = program(SMALL)(params, {"source": source})
+    good, looks = program(SMALL)(params, {"source": SOURCE})
+    np.testing.assert_array_equal(tokens[1], -1)
+    assert np.isnan(weights[1]).all()
+    (_, (logits, _)), _ = program(SMALL)(params, {"source": source, "target": TARGET})
+    assert np.isnan(logits[1]).all()
+    for other in (0, 2):
+        np.testing.assert_array_equal(tokens[other], good[other])
+        np.testing.assert_array_equal(weights[other], looks[other])
+        assert np.isfinite(logits[other]).all()
+
+
+@pytest.mark.parametrize("bad", [[0, 0, 0], [3, 0, 2], [3, 5, 2], [-1, 2, 0]])
+def test_a_malformed_target_poisons_its_own_example(bad: list[int]) -> None:
+    params, _ = started(SMALL)
+    target = np.array([TARGET[0], bad, TARGET[2]], np.int32)
+    (_, (logits, _)), _ = program(SMALL)(params, {"source": SOURCE, "target": target})
+    assert np.isnan(logits[1]).all()
+    assert np.isfinite(np.asarray(logits)[[0, 2]]).all()
+
+
+def test_weights_of_attention_for_pictures() -> None:
+    params, _ = started(SMALL)
+    tokens, traced = program(SMALL)(params, {"source": SOURCE})
+    graph, shaped = nnx.split(nnx.eval_shape(lambda: EncoderDecoder(SMALL, rngs=nnx.Rngs(0))))
+
+    @jax.jit
+    def of_method(params: Any) -> jax.Array:
+        nnx.replace_by_pure_dict(shaped, params)
+        return nnx.merge(graph, shaped).attention_weights(SOURCE)
+
+    np.testing.assert_allclose(of_method(params), traced, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(traced).sum(-1), np.asarray(tokens) != 0, rtol=1e-5)
+    assert (np.asarray(traced)[SOURCE[:, None].repeat(4, 1) == 0] == 0).all()
+    config = dataclasses.replace(SMALL, attention="none")
+    without = nnx.eval_shape(lambda: EncoderDecoder(config, rngs=nnx.Rngs(0)))
+    with pytest.raises(ValueError, match="expected a network with attention"):
+        without.attention_weights(SOURCE)
+
+
+def test_learns_to_reverse() -> None:
+    """Sequences of one to four of three tokens, a quarter of them never seen."""
+    words = [word for n in (1, 2, 3, 4) for word in itertools.product((4, 5, 6), repeat=n)]
+    order = np.random.default_rng(0).permutation(len(words))
+    source, _ = data.pad([words[i] for i in order])
+    target, _ = data.pad([[*reversed(words[i]), 2] for i in order])
+    made = network(EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru"))
+    rule = optax.chain(optim.clip_by_global_norm(1.0), optim.adam(0.02))
+
+    def cost(params: Any, rows: jax.Array) -> jax.Array:
+        x = {"source": jnp.asarray(source)[rows], "target": jnp.asarray(target)[rows]}
+        logits = made.apply(params, {}, x, train=True)[0]
+        return losses.sequence_cross_entropy(logits, x["target"], padding=0).mean()
+
+    def step(carry: Any, key: jax.Array) -> tuple[Any, None]:
+        params, state = carry
+        update, state = rule.update(jax.grad(cost)(params, jax.random.randint(key, (30,), 0, 90)), state)
+        return (optax.apply_updates(params, update), state), None
+
+    @jax.jit
+    def run(key: jax.Array) -> jax.Array:
+        params, _ = made.init(key)
+        (params, _), _ = jax.lax.scan(step, (params, rule.init(params)), jax.random.split(key, 200))
+        return made.apply(params, {}, {"source": source[90:]}, train=False)[0]
+
+    said = np.asarray(run(jax.random.key(0)))
+    assert (said == target[90:]).all(1).mean() >= 0.9
+
+
+def test_a_saved_network_is_built_again(tmp_path: Path) -> None:
+    params, state = started(SMALL)
+    model = train.Loaded(network(SMALL), params, state, None, None, None)
+    again = train.load(train.save(tmp_path / "model.safetensors", model))
+    assert again.net.config == SMALL
+    jax.tree.map(np.testing.assert_array_equal, again.params, params)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"source_vocabulary": 3}, ValueError, "'source_vocabulary' is 3; expected at least 4"),
+        ({"target_vocabulary": 2.5}, DtypeError, "a whole number"),
+        ({"target_steps": 0}, ValueError, "'target_steps' is 0"),
+        ({"features": 0}, ValueError, "'features' is 0"),
+        ({"beams": 0}, ValueError, "'beams' is 0"),
+        ({"cell": "rnn"}, ValueError, "one of 'lstm', 'gru'"),
+        ({"attention": None}, ValueError, "one of 'additive', 'dot', 'scaled_dot', 'none'"),
+        ({"dropout": 1.0}, ValueError, "'dropout' is 1.0"),
+    ],
+)
+def test_configs_refuse(change: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        dataclasses.replace(SMALL, **change)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "words"),
+    [
+        (SOURCE[0], ShapeError, r"'x' is of shape \(4,\); expected \(batch, time\)"),
+        (SOURCE[:, :0], ShapeError, "one step or more"),
+        (SOURCE.astype(np.float32), DtypeError, "of dtype float32"),
+        ({"source": SOURCE, "target": TARGET[0]}, ShapeError, r"x\['target'\]' is of shape \(3,\)"),
+        ({"source": SOURCE, "target": TARGET[:2]}, ShapeError, r"3 sequences, as many as in x\['source'\]"),
+        ({"target": TARGET}, ValueError, r"a dict of \['target'\]; expected 'source'"),
+        (
+            {"source": SOURCE, "lengths": SOURCE[:, 0]},
+            ValueError,
+            "Fix: {'source': tokens, 'target': tokens}",
+        ),
+    ],
+)
+def test_inputs_are_checked(x: Any, error: type[Exception], words: str) -> None:
+    params, state = started(SMALL)
+    with pytest.raises(error, match=words):
+        network(SMALL).apply(params, state, x, train=False)
