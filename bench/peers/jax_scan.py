@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bench import attention as attention_workload
 from bench.peers._jax import batch_loss
 from bench.sequences import Problem
 from bench.timing import compiled
@@ -73,6 +74,21 @@ class Training:
         order = order.reshape(-1, self._problem.batch)
         self._weights, losses = self._run(self._weights, *self._data, order)
         jax.block_until_ready((self._weights, losses))
+
+
+def attention(problem: attention_workload.Problem) -> attention_workload.Scanned:
+    """Two products around jax.nn.softmax."""
+    seen = np.tril(np.ones((problem.time, problem.time), bool)) if problem.causal else None
+
+    def attend(query: jax.Array, keys: jax.Array, values: jax.Array, mask: jax.Array | None) -> jax.Array:
+        q, k, v = (array.reshape(*array.shape[:2], problem.heads, -1) for array in (query, keys, values))
+        scores = jnp.einsum("bqhf,bshf->bhqs", q, k) / np.sqrt(q.shape[-1]).astype(q.dtype)
+        for part in (None if mask is None else mask[:, None, None], seen):
+            scores = scores if part is None else jnp.where(part, scores, -jnp.inf)
+        context = jnp.einsum("bhqs,bshf->bqhf", jax.nn.softmax(scores), v)
+        return context.reshape(query.shape)
+
+    return attention_workload.Scanned(problem, attend)
 
 
 lstm = gru = Training
