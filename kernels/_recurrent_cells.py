@@ -113,7 +113,7 @@ def _gru(cell: Cell, weights: Weights, projected: jax.Array, carry: Parts) -> tu
     if cell.reset == "after":
         product = h @ weights.recurrent
         gates, last = _sigmoid(projected[:, :-size] + product[:, :-size]), product[:, -size:]
-        last = last if weights.recurrent_bias is None else last + weights.recurrent_bias
+        last = last if weights.recurrent_bias is None else last + weights.recurrent_bias[None]
         inner, last = (last,), gates[:, :size] * last
     else:
         gates = _sigmoid(projected[:, :-size] + h @ weights.recurrent[:, :-size])
@@ -155,11 +155,11 @@ def _lstm(cell: Cell, weights: Weights, projected: jax.Array, carry: Parts) -> t
     parts = jnp.split(projected + h @ weights.recurrent, cell.gates, axis=-1)
     looks = weights.peephole
     if looks is not None:
-        parts = [part + look * c for part, look in zip(parts[:-2], looks[:-1])] + parts[-2:]
+        parts = [part + look[None] * c for part, look in zip(parts[:-2], looks[:-1])] + parts[-2:]
     gates, new = [_sigmoid(part) for part in parts[:-2]], jnp.tanh(parts[-2])
     i, f = gates[0], 1 - gates[0] if cell.coupled else gates[1]
     c = f * c + i * new
-    o = _sigmoid(parts[-1] if looks is None else parts[-1] + looks[-1] * c)
+    o = _sigmoid(parts[-1] if looks is None else parts[-1] + looks[-1][None] * c)
     return (o * (jnp.tanh(c) if cell.output_tanh else c), c), (*gates, new, o)
 
 
@@ -173,11 +173,11 @@ def _lstm_back(
     d_o = d_h * out * o * (1 - o)
     d_c = d_c + d_h * o * (1 - out * out if cell.output_tanh else 1)
     looks = weights.peephole
-    d_c = d_c if looks is None else d_c + d_o * looks[-1]
+    d_c = d_c if looks is None else d_c + d_o * looks[-1][None]
     d_i = d_c * (new - last if cell.coupled else new) * i * (1 - i)
     d_gates = [d_i] if cell.coupled else [d_i, d_c * last * f * (1 - f)]
     delta = jnp.concatenate([*d_gates, d_c * i * (1 - new * new), d_o], axis=-1)
     d_last = d_c * f
     if looks is not None:
-        d_last = d_last + sum(d * look for d, look in zip(d_gates, looks[:-1]))
+        d_last = d_last + sum(d * look[None] for d, look in zip(d_gates, looks[:-1]))
     return (delta @ weights.recurrent.T, d_last), delta

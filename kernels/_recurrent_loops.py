@@ -12,7 +12,7 @@ from ._recurrent_cells import Cell, Parts, Weights, backward, forward, gathered
 
 def project(x: jax.Array, weights: Weights) -> jax.Array:
     """Return ``x W + b`` of rows (rows, in)."""
-    return x @ weights.input + weights.bias
+    return x @ weights.input + weights.bias[None]
 
 
 def scanned(

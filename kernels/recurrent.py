@@ -324,7 +324,7 @@ def _inside(op: str, x: jax.Array, lengths: Any) -> jax.Array | None:
     if lengths.shape != x.shape[:1] or not jnp.issubdtype(lengths.dtype, jnp.integer):
         got = f"of dtype {lengths.dtype} and shape {lengths.shape}"
         raise _bad(op, "lengths", got, f"integers of shape {x.shape[:1]}", "one length a sequence")
-    return (jnp.arange(x.shape[1], dtype=jnp.int32) < lengths[:, None])[..., None]
+    return (jnp.arange(x.shape[1], dtype=jnp.int32)[None] < lengths[:, None])[..., None]
 
 
 def _check(op: str, cell: Cell, x: Any, carry: Any, weights: Weights, axes: tuple[str, ...]) -> None:
