@@ -69,7 +69,8 @@ class Training:
         return np.array([self._train(index) for index in order])
 
     def weights(self) -> dict[str, np.ndarray]:
-        matrix, inner, bias, head, head_bias = self._model.get_weights()
+        # Not get_weights, whose arrays NumPy 2 warns of.
+        matrix, inner, bias, head, head_bias = (np.asarray(one.value) for one in self._model.weights)
         cell = self._problem.cell
         found = {"input": _arranged(matrix, cell), "recurrent": _arranged(inner, cell)}
         if cell == "gru":
