@@ -35,7 +35,7 @@ def called(kind: str, cell: str = "", **options: Any) -> Callable[..., jax.Array
 
     def outputs(x: Any, h: Any, *parts: Any, **more: Any) -> jax.Array:
         carry = (h, 0.5 * h) if kind == "lstm" else h
-        found = run(x, carry, weights(kind, parts), **options, **more)
+        found = run(x, carry, weights(kind, parts), **(options | more))
         return found if cell and kind != "lstm" else found[0]
 
     return outputs
@@ -127,7 +127,7 @@ OPS: tuple[Op, ...] = (
     ),
     Op("kernels.recurrent.lstm:ragged and reversed", called("lstm", lengths=LENGTHS, reverse=True),
        arrays("lstm", TIME), by_loops("lstm", LENGTHS, reverse=True), bad("lstm", TIME),
-       differentiable=(0, 1, 2, 3, 4), batched=False, length=2 * WIDE),
+       differentiable=(0, 1, 2, 3, 4), extremes=extremes("lstm", TIME), batched=False, length=2 * WIDE),
 )  # fmt: skip
 
 CALLS: tuple[Call, ...] = (
