@@ -73,8 +73,7 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
-    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention "
-    "attend",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
 }
 WITHOUT_ROWS = (
     "train",
