@@ -341,7 +341,8 @@ def _check(op: str, cell: Cell, x: Any, carry: Any, weights: Weights, axes: tupl
                    "one state of every sequence, as wide as the weights")  # fmt: skip
     wide, looks = cell.gates * features, (cell.gates - 1, features)
     expected = ((x.shape[-1], wide), (features, wide), (wide,),
-                (features,) if cell.reset == "after" else None, looks if cell.kind == "lstm" else None)  # fmt: skip
+                (features,) if cell.reset == "after" else None,
+                looks if cell.kind == "lstm" else None)  # fmt: skip
     for name, array, shape in zip(Weights._fields, weights, expected):
         optional = name in ("recurrent_bias", "peephole")
         if array is None and optional:
