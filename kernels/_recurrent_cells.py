@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.nn import sigmoid
 
 Parts = tuple[jax.Array, ...]
 
@@ -65,32 +66,27 @@ def backward(
     return run(cell, weights, kept, before, after, slopes)
 
 
-def gathered(
-    cell: Cell, weights: Weights, kept: Parts, before: Parts, after: Parts, deltas: jax.Array
-) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-    """Return the gradients of recurrent weights, recurrent bias and peepholes, from all steps at once.
-
-    Everything has the rows of all steps below each other, (time x batch, features).
-    """
+def weight_gradients(
+    cell: Cell, weights: Weights, x: jax.Array, kept: Parts, before: Parts, after: Parts, deltas: jax.Array
+) -> Weights:
+    """Return the gradients of the weights, from the rows (rows, features) of one step or of all steps."""
     h, size = before[0], before[0].shape[-1]
     inner = looks = None
     if cell.kind == "gru" and cell.reset is not None:
         gates, new = deltas[:, :-size], deltas[:, -size:]
         held, slopes = (h, new * kept[2]) if cell.reset == "after" else (h * kept[2], new)
+        entering = x.T @ deltas
         product = jnp.concatenate([h.T @ gates, held.T @ slopes], axis=-1)
         inner = None if weights.recurrent_bias is None else jnp.sum(slopes, axis=0)
     else:
-        product = h.T @ deltas
+        # One product for both: it reads the deltas once.
+        both = jnp.concatenate([x, h], axis=-1).T @ deltas
+        entering, product = both[: x.shape[-1]], both[x.shape[-1] :]
     if weights.peephole is not None:
         seen = [before[1]] * (cell.gates - 2) + [after[1]]
         parts = jnp.split(deltas, cell.gates, axis=-1)
         looks = jnp.stack([jnp.sum(a * b, axis=0) for a, b in zip(parts[:-2] + parts[-1:], seen)])
-    return product, inner, looks
-
-
-def _sigmoid(x: jax.Array) -> jax.Array:
-    # One tanh is cheaper than exp and a division.
-    return 0.5 * jnp.tanh(0.5 * x) + 0.5
+    return Weights(entering, product, jnp.sum(deltas, axis=0), inner, looks)
 
 
 def _rnn(cell: Cell, weights: Weights, projected: jax.Array, carry: Parts) -> tuple[Parts, Parts]:
@@ -112,11 +108,11 @@ def _gru(cell: Cell, weights: Weights, projected: jax.Array, carry: Parts) -> tu
     inner: Parts = ()
     if cell.reset == "after":
         product = h @ weights.recurrent
-        gates, last = _sigmoid(projected[:, :-size] + product[:, :-size]), product[:, -size:]
+        gates, last = sigmoid(projected[:, :-size] + product[:, :-size]), product[:, -size:]
         last = last if weights.recurrent_bias is None else last + weights.recurrent_bias[None]
         inner, last = (last,), gates[:, :size] * last
     else:
-        gates = _sigmoid(projected[:, :-size] + h @ weights.recurrent[:, :-size])
+        gates = sigmoid(projected[:, :-size] + h @ weights.recurrent[:, :-size])
         held = h if cell.reset is None else gates[:, :size] * h
         last = held @ weights.recurrent[:, -size:]
     new, update = jnp.tanh(projected[:, -size:] + last), gates[:, -size:]
@@ -156,10 +152,10 @@ def _lstm(cell: Cell, weights: Weights, projected: jax.Array, carry: Parts) -> t
     looks = weights.peephole
     if looks is not None:
         parts = [part + look[None] * c for part, look in zip(parts[:-2], looks[:-1])] + parts[-2:]
-    gates, new = [_sigmoid(part) for part in parts[:-2]], jnp.tanh(parts[-2])
+    gates, new = [sigmoid(part) for part in parts[:-2]], jnp.tanh(parts[-2])
     i, f = gates[0], 1 - gates[0] if cell.coupled else gates[1]
     c = f * c + i * new
-    o = _sigmoid(parts[-1] if looks is None else parts[-1] + looks[-1][None] * c)
+    o = sigmoid(parts[-1] if looks is None else parts[-1] + looks[-1][None] * c)
     return (o * (jnp.tanh(c) if cell.output_tanh else c), c), (*gates, new, o)
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._recurrent_cells import Cell, Parts, Weights, backward, forward, gathered
+from ._recurrent_cells import Cell, Parts, Weights, backward, forward, weight_gradients
 
 
 def project(x: jax.Array, weights: Weights) -> jax.Array:
@@ -33,31 +33,30 @@ def scanned(
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def gathering(
+def differentiated(
     cell: Cell,
     reverse: bool,
-    hoisted: bool,
+    form: str,
     x: jax.Array,
     here: jax.Array | None,
     carry: Parts,
     weights: Weights,
 ) -> tuple[jax.Array, Parts]:
-    """Run a cell as `scanned` does; its gradients of the weights are single products after the loop.
-
-    Where `hoisted`, the products with the inputs are a single one before the loop too.
-    """
-    return _run(cell, reverse, hoisted, x, here, carry, weights)[0]
+    """Run a cell as `scanned` does, with a derivative of its own; `form` is a name of `recurrent.py`."""
+    return _run(cell, reverse, form, x, here, carry, weights)[0]
 
 
 def _run(
     cell: Cell,
     reverse: bool,
-    hoisted: bool,
+    form: str,
     x: jax.Array,
     here: jax.Array | None,
     carry: Parts,
     weights: Weights,
 ) -> tuple[tuple[jax.Array, Parts], Any]:
+    hoisted = form == "hoisted"
+
     def body(carry: Parts, item: Any) -> Any:
         row, here = item
         projected = row if hoisted else project(row, weights)
@@ -70,26 +69,35 @@ def _run(
     return (states[0], last), (x, here, carry, weights, states, kept)
 
 
-def _back(cell: Cell, reverse: bool, hoisted: bool, saved: Any, slopes: Any) -> Any:
+def _back(cell: Cell, reverse: bool, form: str, saved: Any, slopes: Any) -> Any:
     x, here, carry, weights, states, kept = saved
     before = jax.tree.map(partial(_shifted, reverse), carry, states)
+    found_in = partial(weight_gradients, cell, weights)
 
-    def body(slopes: Parts, item: Any) -> Any:
-        slope, here, kept, before, after = item
+    def body(held: Any, item: Any) -> Any:
+        (slopes, total), (slope, here, x, kept, before, after) = held, item
         slopes = (slopes[0] + slope, *slopes[1:])
         found, delta = backward(cell, weights, kept, before, after, slopes)
-        return _held(here, found, slopes), _held(here, (delta,), (jnp.zeros_like(delta),))[0]
+        delta = delta if here is None else jnp.where(here, delta, 0)
+        if form == "summed":
+            total = jax.tree.map(jnp.add, total, found_in(x, kept, before, after, delta))
+            delta = delta @ weights.input.T
+        return (_held(here, found, slopes), total), delta
 
-    items = (slopes[0], here, kept, before, states)
-    first, deltas = lax.scan(body, slopes[1], items, reverse=not reverse)
-    flat = partial(jax.tree.map, lambda leaf: leaf.reshape(-1, leaf.shape[-1]))
-    rows = flat(deltas)
-    recurrent = gathered(cell, weights, flat(kept), flat(before), flat(states), rows)
-    found = Weights(flat(x).T @ rows, recurrent[0], jnp.sum(rows, axis=0), *recurrent[1:])
-    return (rows @ weights.input.T).reshape(x.shape), None, first, found
+    total = jax.tree.map(jnp.zeros_like, weights) if form == "summed" else None
+    items = (slopes[0], here, x, kept, before, states)
+    (first, total), deltas = lax.scan(body, (slopes[1], total), items, reverse=not reverse)
+    if form == "summed":
+        return deltas, None, first, total
+    rows = jax.tree.map(_rows, (x, kept, before, states, deltas))
+    return (rows[-1] @ weights.input.T).reshape(x.shape), None, first, found_in(*rows)
 
 
-gathering.defvjp(_run, _back)
+differentiated.defvjp(_run, _back)
+
+
+def _rows(steps: jax.Array) -> jax.Array:
+    return steps.reshape(-1, steps.shape[-1])
 
 
 def _held(here: jax.Array | None, new: Parts, old: Parts) -> Parts:

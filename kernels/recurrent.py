@@ -13,6 +13,7 @@ Formulations side by side:
 ``"inner"``    a derivative of its own: the gates are kept, and the gradients of the weights are single
                products of all steps after the loop.
 ``"hoisted"``  the same, and the products with the inputs are a single one before the loop.
+``"summed"``   as ``"inner"``, but the gradients of the weights are summed step by step, within the loop.
 ``"cudnn"``    cuDNN's LSTM, on NVIDIA GPUs: float32, the standard form, no lengths, not reversed. Never
                chosen by itself, as it has not been measured.
 """
@@ -27,9 +28,9 @@ import jax.numpy as jnp
 from . import _recurrent_cudnn as cudnn
 from ._recurrent_cells import Cell, Parts, forward
 from ._recurrent_cells import Weights as Weights
-from ._recurrent_loops import gathering, project, scanned
+from ._recurrent_loops import differentiated, project, scanned
 
-IMPLEMENTATIONS = ("scan", "inner", "hoisted", "cudnn")
+IMPLEMENTATIONS = ("scan", "inner", "hoisted", "summed", "cudnn")
 # Part of the key of jit's caches: what was traced by one formulation is traced anew for another.
 _FIXED: Any = jax.make_user_context(None)
 
@@ -307,7 +308,7 @@ def _sequence(
     if chosen == "scan":
         y, carry = scanned(cell, reverse, steps, here, tuple(carry), weights)
     else:
-        y, carry = gathering(cell, reverse, chosen == "hoisted", steps, here, tuple(carry), weights)
+        y, carry = differentiated(cell, reverse, chosen, steps, here, tuple(carry), weights)
     y = y if here is None else jnp.where(here, y, 0)
     return jnp.swapaxes(y, 0, 1), carry
 

@@ -14,7 +14,7 @@ from jaxdl.kernels.recurrent import Weights
 
 BATCH, TIME, IN, WIDE = 3, 4, 2, 3
 LENGTHS = jnp.array([4, 1, 3])
-OWN = ("inner", "hoisted")
+OWN = ("inner", "hoisted", "summed")
 FORMS: list[tuple[str, dict[str, Any], bool]] = [
     *(("rnn", {"activation": name}, False) for name in ("tanh", "relu")),
     *(
