@@ -1,8 +1,8 @@
 """A character model of first names: it learns which letter comes next, and then invents names.
 
-Reached (seed 0): 2.00 nats a character on 2,949 names that it has not seen, where an add-one trigram model
-has 2.26 and a bigram model 2.47; of 2,000 names drawn at temperature 1, PLACEHOLDER % are not in the training set
-(such as PLACEHOLDER). PLACEHOLDER
+Reached (seed 0): 2.01 nats a character on 2,949 names that it has not seen, where an add-one trigram model
+has 2.26 and a bigram model 2.47. Of 2,000 names drawn at temperature 1, 78.8 % are not in the training set,
+such as meryana, vilynn and lenkny. 50 seconds of processor time.
 
 Run by `python examples/characters.py [--text FILE] [--seed 0] [--out out/characters]`. The names are 29,494
 different first names, downloaded once, or found in the folder that JAXDL_DATA names. Of a text of your own
@@ -85,10 +85,12 @@ def fit(corpus: Corpus, seed: int) -> train.Fitted:
         for tokens in (corpus.training, corpus.validation)
     )
     print(jaxdl.net.summary(net, training.inputs), "\n")
-    batch = min(BATCH, len(training))
-    steps = EPOCHS * (len(training) // batch)
+    # A short text is taken in smaller batches, and gone over more often.
+    batch = min(BATCH, max(len(training) // 40, 1))
+    epochs = min(max(EPOCHS, 1000 // (len(training) // batch)), 25)
+    steps = epochs * (len(training) // batch)
     rate = optim.warmup_cosine(RATE, warmup=steps // 20, total=steps)
-    return train.fit(net, training, valid=valid, loss=loss, optimizer=optim.adam(rate), epochs=EPOCHS,
+    return train.fit(net, training, valid=valid, loss=loss, optimizer=optim.adam(rate), epochs=epochs,
                      batch_size=batch, metrics={"accuracy": accuracy}, seed=seed,
                      progress="lines")  # fmt: skip
 
@@ -128,7 +130,8 @@ class Inventor:
 
 
 def show(title: str, texts: Sequence[str], known: frozenset[str]) -> None:
-    print(f"{title:>18}: " + ", ".join(f"{text}*" if text in known else text for text in texts))
+    marked = [f"{text}*" if text in known else text for text in texts]
+    print(f"{title:>18}: " + ", ".join(marked).replace("\n", " / ")[:180])
 
 
 def invent(inventor: Inventor, corpus: Corpus, seed: int) -> dict[str, list[float]]:

@@ -27,6 +27,7 @@ from .pictures import saliency as saliency
 from .pictures import top_patches as top_patches
 from .rates import rate_range as rate_range
 from .regions import regions as regions
+from .samples import samples as samples
 from .selection import learning_curve as learning_curve
 from .selection import random_search as random_search
 from .selection import validation_curve as validation_curve

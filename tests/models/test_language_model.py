@@ -15,6 +15,7 @@ from jaxdl import losses, net, optim, sampling, train
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.layers import Embedding
 from jaxdl.models import LanguageModel, LanguageModelConfig, ngram
+from jaxdl.train import model_file
 
 SMALL: dict[str, Any] = {"vocabulary_size": 8, "features": 5, "embedding_features": 3}
 TOKENS = np.array([[1, 4, 5, 6, 7], [1, 6, 0, 0, 0], [1, 4, 7, 0, 0]], np.int32)
@@ -93,7 +94,19 @@ def test_steps_and_pieces_are_the_whole() -> None:
     assert np.ptp(np.asarray(carry[0]), axis=0).min() > 0
 
 
-def test_it_learns_a_text_of_each_class_by_heart_and_is_saved(tmp_path: Path) -> None:
+def test_it_is_saved_and_bound(tmp_path: Path) -> None:
+    params, state = STARTED["classes"]
+    untrained = model_file.Loaded(NETS["classes"], params, state, CONFIGS["classes"], None, None)
+    loaded = train.load(train.save(tmp_path / "model.safetensors", untrained))
+    assert loaded.config == CONFIGS["classes"]
+    model = loaded.net.bind(loaded.params, loaded.state)  # type: ignore[misc]
+    np.testing.assert_array_equal(model.embedding.embedding[...], params["embedding"]["embedding"])
+    with pytest.raises(ShapeError, match=r"Net.bind: argument 'params"):
+        loaded.net.bind(STARTED["lstm"][0], state)  # type: ignore[misc]
+
+
+@pytest.mark.slow
+def test_it_learns_a_text_of_each_class_by_heart() -> None:
     texts = np.array([[1, 4, 5, 6, 2, 0], [1, 7, 7, 2, 0, 0]], np.int32)
     config = LanguageModelConfig(**SMALL | {"features": 12}, num_classes=2)
     fitted = train.fit(
@@ -101,9 +114,7 @@ def test_it_learns_a_text_of_each_class_by_heart_and_is_saved(tmp_path: Path) ->
         loss=lambda z, y: losses.sequence_cross_entropy(z, y, padding=0), optimizer=optim.adam(0.05),
         epochs=60, batch_size=2, progress="off",
     )  # fmt: skip
-    loaded = train.load(train.save(tmp_path / "model.safetensors", fitted))
-    assert loaded.config == config
-    model = loaded.net.bind(loaded.params, loaded.state)  # type: ignore[misc]
+    model = fitted.net.bind(fitted.params, fitted.state)  # type: ignore[misc]
     carry = model.initial(2, jnp.array([1, 0]))
     found = sampling.generate(model.step, carry, None, steps=5, start=1, end=2)
     assert found.tokens.tolist() == [[7, 7, 2, 0, 0], [4, 5, 6, 2, 0]]
