@@ -22,7 +22,11 @@ from jaxdl.models import _translation as parts
 SMALL = EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru")
 SOURCE = np.tile(np.array([[4, 5, 6, 4], [5, 6, 0, 0], [6, 0, 0, 0]], np.int32), (10, 1))
 TARGET = np.tile(np.array([[3, 4, 2, 0, 0], [4, 2, 0, 0, 0], [3, 3, 3, 3, 3]], np.int32), (10, 1))
-KINDS = [("additive", "gru"), ("scaled_dot", "lstm")]
+KINDS = [
+    ("additive", "gru"),
+    pytest.param("scaled_dot", "lstm", marks=pytest.mark.slow),
+    pytest.param("none", "lstm", marks=pytest.mark.slow),
+]
 
 
 @functools.cache
