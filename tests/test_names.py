@@ -9,7 +9,8 @@ import pytest
 import jaxdl
 
 NAMES = {
-    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for scaled_tanh",
+    "activations": "step identity sigmoid tanh softsign relu leaky_relu prelu swish softmax output_for "
+    "scaled_tanh",
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
     "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
@@ -63,8 +64,8 @@ NAMES = {
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
     "kernels signals volumes images top_patches saliency language_model gradients_by_distance "
     "accuracy_by_length attention_map samples",
-    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift rotation "
-    "scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
+    "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
+    "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
@@ -73,8 +74,7 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
-    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention "
-    "attend",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
 }
 WITHOUT_ROWS = (
     "train",
