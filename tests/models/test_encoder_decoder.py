@@ -247,6 +247,22 @@ def test_learns_to_reverse() -> None:
     assert (np.asarray(said) == target[90:]).all(1).mean() >= 0.9
 
 
+def test_dropout_by_the_name_of_a_hyperparameter() -> None:
+    made = network(dataclasses.replace(SMALL, dropout="dropout"))
+    params, state = started(SMALL)
+    x = {"source": SOURCE, "target": TARGET}
+
+    @jax.jit
+    def logits(rate: jax.Array) -> jax.Array:
+        return made.apply(params, state, x, train=True, key=jax.random.key(0), hyper={"dropout": rate})[0]
+
+    (_, (plain, _)), _ = program(SMALL)(params, x)
+    np.testing.assert_allclose(logits(jnp.float32(0.0)), plain, rtol=1e-4, atol=1e-5)
+    assert abs(logits(jnp.float32(0.5)) - plain).max() > 0.1
+    with pytest.raises(DtypeError, match="key"):
+        made.apply(params, state, x, train=True, hyper={"dropout": 0.5})
+
+
 def test_a_saved_network_is_built_again(tmp_path: Path) -> None:
     params, state = started(SMALL)
     model = train.Loaded(network(SMALL), params, state, None, None, None)
