@@ -64,10 +64,10 @@ def check_floating(op: str, name: str, array: Any) -> None:
         raise TypeError(words(op, name, got, "a floating array", fix))
 
 
-def same_dtype(op: str, name: str, array: Any, query: Any) -> None:
+def same_dtype(op: str, name: str, array: Any, other: Any, *, of: str = "query") -> None:
     """Raise `TypeError` unless both have one dtype."""
-    if array.dtype != query.dtype:
-        expected, fix = f"the dtype of 'query', {query.dtype}", f"{name}.astype(query.dtype)"
+    if array.dtype != other.dtype:
+        expected, fix = f"the dtype of '{of}', {other.dtype}", f"{name}.astype({of}.dtype)"
         raise TypeError(words(op, name, f"of dtype {array.dtype}", expected, fix))
 
 

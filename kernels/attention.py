@@ -58,9 +58,13 @@ def attend(scores: jax.Array, values: jax.Array, *, mask: jax.Array | None = Non
     if scores.ndim != 3:
         got, expected = f"of shape {scores.shape}", "(batch, queries, steps)"
         raise ValueError(parts.words("attend", "scores", got, expected, "scores[:, None] for one query"))
-    keys = jnp.broadcast_to(jnp.zeros((), scores.dtype), (len(scores), scores.shape[2], 0))
-    parts.check_arrays("attend", scores, keys, values)
-    mask = parts.checked_mask("attend", mask, scores, keys)
+    parts.check_floating("attend", "values", values)
+    parts.same_dtype("attend", "values", values, scores, of="scores")
+    steps = (scores.shape[0], scores.shape[2])
+    if values.ndim != 3 or values.shape[:2] != steps or not steps[1]:
+        got, expected = f"of shape {values.shape}", f"(batch, steps, features), {steps} those of 'scores'"
+        raise ValueError(parts.words("attend", "values", got, expected, "one value a step, at least one"))
+    mask = parts.checked_mask("attend", mask, scores, values)
     if mask is not None:
         values = jnp.where(mask.any(1)[..., None], values, 0)
     return _weighted(scores, values, mask)

@@ -94,10 +94,11 @@ class EncoderDecoder(nnx.Module):
         >>> config = EncoderDecoderConfig(8, 6, 5, features=4, embedding=3, units=4)
         >>> from jaxdl.net import functional
         >>> net = functional(lambda rngs: EncoderDecoder(config, rngs=rngs))
-        >>> params, state = jax.jit(net.init)(jax.random.key(0))
-        >>> inputs = {"source": jnp.array([[4, 5, 6, 0]]), "target": jnp.array([[5, 4, 2]])}
-        >>> run = jax.jit(lambda x: net.apply(params, state, x, train=False)[0])
-        >>> run(inputs).shape, run({"source": inputs["source"]}).shape
+        >>> params, state = jax.eval_shape(net.init, jax.random.key(0))
+        >>> def shape(**x):
+        ...     return jax.eval_shape(lambda p: net.apply(p, state, x, train=False)[0], params).shape
+        >>> source, target = jnp.array([[4, 5, 6, 0]]), jnp.array([[5, 4, 2]])
+        >>> shape(source=source, target=target), shape(source=source)
         ((1, 3, 6), (1, 5))
 
     Reference:

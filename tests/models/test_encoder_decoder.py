@@ -22,7 +22,11 @@ from jaxdl.models import _translation as parts
 SMALL = EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru")
 SOURCE = np.tile(np.array([[4, 5, 6, 4], [5, 6, 0, 0], [6, 0, 0, 0]], np.int32), (10, 1))
 TARGET = np.tile(np.array([[3, 4, 2, 0, 0], [4, 2, 0, 0, 0], [3, 3, 3, 3, 3]], np.int32), (10, 1))
-KINDS = [("additive", "gru"), ("scaled_dot", "lstm")]
+KINDS = [
+    ("additive", "gru"),
+    pytest.param("scaled_dot", "lstm", marks=pytest.mark.slow),
+    pytest.param("none", "lstm", marks=pytest.mark.slow),
+]
 
 
 @functools.cache
@@ -241,6 +245,22 @@ def test_learns_to_reverse() -> None:
         params, state = update(params, state, jax.tree.map(lambda leaf: leaf / 30, slopes))
     said, _ = program(SMALL)(params, {"source": source[90:]})
     assert (np.asarray(said) == target[90:]).all(1).mean() >= 0.9
+
+
+def test_dropout_by_the_name_of_a_hyperparameter() -> None:
+    made = network(dataclasses.replace(SMALL, dropout="dropout"))
+    params, state = started(SMALL)
+    x = {"source": SOURCE, "target": TARGET}
+
+    @jax.jit
+    def logits(rate: jax.Array) -> jax.Array:
+        return made.apply(params, state, x, train=True, key=jax.random.key(0), hyper={"dropout": rate})[0]
+
+    (_, (plain, _)), _ = program(SMALL)(params, x)
+    np.testing.assert_allclose(logits(jnp.float32(0.0)), plain, rtol=1e-4, atol=1e-5)
+    assert abs(logits(jnp.float32(0.5)) - plain).max() > 0.1
+    with pytest.raises(DtypeError, match="key"):
+        made.apply(params, state, x, train=True, hyper={"dropout": 0.5})
 
 
 def test_a_saved_network_is_built_again(tmp_path: Path) -> None:

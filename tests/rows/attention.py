@@ -97,8 +97,11 @@ OPS: tuple[Op, ...] = (
         lambda scores, values: weighted(scores, values, MASK),
         (
             ((jnp.ones((2, 5)), KEYS), {"mask": None}, ValueError, r"expected \(batch, queries, steps\)"),
-            ((jnp.ones((2, 3, 4)), KEYS), {}, ValueError, r"\(batch, steps\) of 'keys', \(2, 4\)"),
-            ((jnp.ones((2, 3, 5)), KEYS[:1]), {}, ValueError, r"\(batch, steps\) of 'keys', \(2, 5\)"),
+            ((jnp.ones((2, 3, 4)), KEYS), {}, ValueError, r"\(2, 4\) those of 'scores'"),
+            ((jnp.ones((2, 3, 5)), KEYS[:1]), {}, ValueError, r"'values' is of shape \(1, 5, 4\)"),
+            ((jnp.ones((2, 3, 5)), KEYS[0]), {}, ValueError, r"'values' is of shape \(5, 4\)"),
+            ((jnp.ones((2, 3, 0)), KEYS[:, :0]), {}, ValueError, "at least one"),
+            ((jnp.ones((2, 3, 5)), KEYS.astype(jnp.bfloat16)), {}, TypeError, "dtype of 'scores'"),
             ((jnp.ones((2, 3, 5), bool), KEYS), {}, TypeError, "of dtype bool; expected a floating array"),
             ((jnp.ones((2, 3, 5)), KEYS), {"mask": jnp.ones((2, 4), bool)}, ValueError, "'mask' is of shape"),
         ),
