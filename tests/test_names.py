@@ -48,6 +48,7 @@ NAMES = {
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
     "kernels.adaptive_pool": "adaptive_avg_pool adaptive_max_pool",
+    "kernels.recurrent": "rnn_cell gru_cell lstm_cell rnn gru lstm using",
     "kernels.response_norm": "local_response_norm",
     "layers": "Linear PReLU Dropout BatchNorm Activation Conv ConvTranspose MaxPool AvgPool GlobalAvgPool "
     "GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool LocalResponseNorm Flatten ConnectedConv Subsample "
