@@ -20,7 +20,7 @@ OUTPUT = Console(width=None if sys.stdout.isatty() else 140)
 PROGRESS = Console(stderr=True)
 ELSEWHERE = (
     "On an accelerator, networks of images are timed in bfloat16 as well. Commands of their own: python -m "
-    "bench.conv_table (every convolution by formulation), python -m bench.scaling (many devices)."
+    "bench.conv_table, python -m bench.recurrent_table (layers by formulation), python -m bench.scaling."
 )
 
 

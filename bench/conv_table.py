@@ -50,7 +50,7 @@ def _admitted(
     return found, refused
 
 
-def _times(contenders: dict[str, Contender]) -> dict[str, list[float]]:
+def timed(contenders: dict[str, Contender]) -> dict[str, list[float]]:
     """Seconds of a run by formulation, interleaved; one that takes longer than SLOW_S is run once."""
     first = {name: timing.seconds(made.run) for name, made in contenders.items()}
     times = {name: [second] for name, second in first.items()}
@@ -68,7 +68,7 @@ def measure(
 ) -> dict[str, Any]:
     """One line of the table: GFLOP/s, spread and seconds of compilation by formulation."""
     contenders, refused = _admitted(shape, place, passes, names, dtype)
-    times = _times(contenders)
+    times = timed(contenders)
     flop = shape.flop(passes) * conv.members(place) * conv.steps(shape, place, passes)
     return {
         "shape": shape.name,
@@ -112,7 +112,7 @@ def chosen(only: str, places: Sequence[str], passes: Sequence[str]) -> Iterator[
             yield shape, place, which
 
 
-def _choice(known: Sequence[str]) -> Any:
+def choice(known: Sequence[str]) -> Any:
     def parse(text: str) -> list[str]:
         names = text.split(",")
         if unknown := [name for name in names if name not in known]:
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     for option, known in (("places", conv.PLACES), ("passes", conv.PASSES), ("implementations", names)):
         text = f"of {', '.join(known)}; with commas between them; default: all"
         parser.add_argument(
-            f"--{option}", type=_choice(known), default=list(known), metavar="NAMES", help=text
+            f"--{option}", type=choice(known), default=list(known), metavar="NAMES", help=text
         )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines to FILE as well")

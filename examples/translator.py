@@ -3,19 +3,22 @@
 "FRI 24 JAN 1986", "27. april 2017" and "el 18 de abril del 2052" become 1986-01-24, 2017-04-27 and
 2052-04-18: character by character, from 10,000 examples in four languages.
 
-FIGURES
+Reached (seed 0), after 5 epochs each: 99.55 % of 2,000 unseen texts exactly right with attention, 91.15 %
+without. By length, without it: 79 % up to 9 characters and 83 % at 10 or 11, mostly rows of digits, which have
+to be copied one by one; 95 to 98 % of the longer texts, with their month in letters. With it nine mistakes are
+left, all of them at 10 or 11 characters. 85 seconds of processor time in all.
 
-Run by `python examples/translator.py [--seed 0] [--out out/translator]`. All texts are different, so the 2,000
-held-out ones were never seen. It exits with 1 where the network with attention gets fewer than 98 % of them
-exactly right, all ten characters, or does not beat the one without.
+Run by `python examples/translator.py [--seed 0] [--out out/translator]`. All texts are different, so that the
+2,000 held-out ones were never seen. It exits with 1 where the network with attention gets fewer than 98 % of
+them exactly right, all ten characters, or does not beat the one without.
 """
 
 import argparse
-import dataclasses
+import itertools
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -27,7 +30,7 @@ from jaxdl.data import Vocabulary, dates, pad
 from jaxdl.models import EncoderDecoder, EncoderDecoderConfig
 
 TRAINING, UNSEEN = 10_000, 2_000
-EPOCHS, BATCH, RATE = 6, 64, 0.005
+EPOCHS, BATCH, RATE = 5, 64, 0.005
 STEPS = len("yyyy-mm-dd") + 1  # and the end
 KINDS = {"attention": "additive", "no attention": "none"}
 EDGES = (0, 10, 12, 16, 20, 25, 100)
@@ -62,8 +65,8 @@ def exact(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return metrics.exact_match(logits, labels, padding=0)
 
 
-def network(task: Task, **options: Any) -> jaxdl.net.Net:
-    config = EncoderDecoderConfig(len(task.human), len(task.iso), STEPS, **options)
+def network(task: Task, attention: str) -> jaxdl.net.Net:
+    config = EncoderDecoderConfig(len(task.human), len(task.iso), STEPS, attention=attention)
     return jaxdl.net.functional(lambda rngs: EncoderDecoder(config, rngs=rngs))
 
 
@@ -71,7 +74,7 @@ def fit(task: Task, attention: str, seed: int) -> train.Fitted:
     steps = EPOCHS * (TRAINING // BATCH)
     rate = optim.warmup_cosine(RATE, warmup=steps // 10, total=steps)
     source, target = task.source[:TRAINING], task.target[:TRAINING]
-    return train.fit(network(task, attention=attention), ({"source": source, "target": target}, target),
+    return train.fit(network(task, attention), ({"source": source, "target": target}, target),
                      loss=sequence_loss, metrics={"exact": exact}, train_metrics=True,
                      optimizer=optax.chain(optim.clip_by_global_norm(1.0), optim.adam(rate)),
                      epochs=EPOCHS, batch_size=BATCH, seed=seed, progress="lines")  # fmt: skip
@@ -91,7 +94,7 @@ def judge(task: Task, name: str, tokens: np.ndarray) -> np.ndarray:
 def by_length(task: Task, right: dict[str, np.ndarray], out: Path) -> None:
     lengths = task.lengths[TRAINING:]
     print(f"\n{'characters':>12} {'texts':>6} " + " ".join(f"{name:>14}" for name in right))
-    for low, high in zip(EDGES, EDGES[1:]):
+    for low, high in itertools.pairwise(EDGES):
         inside = (lengths >= low) & (lengths < high)
         shares = " ".join(f"{100 * row[inside].mean():12.1f} %" for row in right.values())
         print(f"{lengths[inside].min():>5} to {lengths[inside].max():>3} {inside.sum():>6} {shares}")
@@ -134,10 +137,6 @@ def main() -> int:
         right[name] = judge(task, name, fitted.predict({"source": task.source[TRAINING:]}))
         if attention != "none":
             draw_maps(task, fitted, options.out)
-            config = dataclasses.replace(fitted.net.config, beams=4)
-            wide = jaxdl.net.functional(lambda rngs, config=config: EncoderDecoder(config, rngs=rngs))
-            tokens = train.predict(wide, fitted.params, fitted.state, {"source": task.source[TRAINING:]})
-            judge(task, "attention, with 4 beams", tokens)
     by_length(task, right, options.out)
     print(f"\n{time.perf_counter() - begin:.0f} s in all, {time.process_time() - spent:.0f} s of processor "
           f"time; pictures: {options.out}")  # fmt: skip

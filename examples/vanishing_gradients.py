@@ -1,9 +1,9 @@
 """Why long memories are hard to learn: gradients by distance in time, clipping, and the adding problem.
 
 Reached (seed 0): a recurrence of 0.5 Q, Q orthogonal, leaves 0.498 of a gradient by step, and 1.5 Q makes it
-a thousand times as large in 100 steps; a run that diverges at step 68 goes on with clipping; the two numbers
+a thousand times as large in 100 steps; runs that diverge within 40 steps go on with clipping; the two numbers
 marked in 70 steps are added with a squared error of at most 0.004 by LSTMs and 0.002 by GRUs, and of at least
-0.14 by simple RNNs. It took 76 seconds of processor time on a busy machine.
+0.13 by simple RNNs. It took about 80 seconds of processor time on a busy machine.
 
 Run by `python examples/vanishing_gradients.py [--seed 0] [--out out/vanishing_gradients]`; it exits with 1
 where one of these does not hold: a gradient that vanishes, stays or explodes as the theory says, an exploding
@@ -100,9 +100,9 @@ def clipping(seed: int) -> train.Sweep:
         warnings.simplefilter("ignore", DivergenceWarning)
         return train.sweep(
             jaxdl.net.functional(lambda rngs: Exploding(rngs=rngs)), problem(seed, 200),
-            loss=losses.squared_error, hyper=train.points.grid(max_norm=[UNCLIPPED, 1.0]), seeds=seed,
+            loss=losses.squared_error, hyper=train.points.grid(max_norm=[UNCLIPPED, 1.0]), seeds=SEEDS,
             optimizer=lambda hyper: optax.chain(
-                optim.clip_by_global_norm(hyper["max_norm"]), optim.sgd(0.05)
+                optim.clip_by_global_norm(hyper["max_norm"]), optim.sgd(0.1)
             ),
             epochs=100, batch_size=200, progress="off",
             record=lambda step: {"gradient_norm": optim.gradient_norm(step)},
@@ -155,20 +155,20 @@ def main() -> int:
     right = as_theory_says(norms)
 
     run = clipping(options.seed)
-    names = ("without clipping", "clipped to 1")
+    names, first = ("without clipping", "clipped to 1"), len(SEEDS)
     curves = {
-        title: {name: run.history[curve][row] for row, name in enumerate(names)}
+        title: {name: run.history[curve][first * row] for row, name in enumerate(names)}
         for title, curve in (("loss", "loss"), ("gradient norm", "gradient_norm"))
     }
-    print("\na simple RNN, 1.5 x orthogonal, on the adding problem by SGD:")
+    ends = np.median(run.history["loss"][:, -20:], axis=1)
+    print("\na simple RNN, 1.5 x orthogonal, on the adding problem by SGD, by seed:")
     for row, name in enumerate(names):
-        end = f"diverged at step {run.errors[row].step}" if row in run.errors else "finished"
-        worst, loss = np.nanmax(curves["gradient norm"][name]), curves["loss"][name]
-        print(f"{name}: {end}, gradient norms up to {worst:.1e}, losses up to {np.nanmax(loss):.1e}, "
-              f"{np.median(loss[-20:]):.2g} in the last steps")  # fmt: skip
+        told = [f"diverged at step {run.errors[i].step}" if i in run.errors else f"loss {ends[i]:.2f}"
+                for i in range(first * row, first * (row + 1))]  # fmt: skip
+        largest = np.nanmax(run.history["gradient_norm"][first * row : first * (row + 1)])
+        print(f"{name}: {', '.join(told)}; gradient norms up to {largest:.1e}")
     jaxdl.plot.comparison(curves, xlabel="step", ylabel="", log=True, path=options.out / "clipping.png")
-    wild, tame = (np.median(curves["loss"][name][-20:]) for name in names)
-    right &= tame < 0.3 and not wild < 3 * tame
+    right &= not (ends[:first] < 1).any() and bool((ends[first:] < 0.3).all())
 
     found = race(options.seed)
     print(f"\nthe adding problem of {LENGTH} steps, squared error on 1,000 unseen sequences by seed "

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.kernels import _attention_parts as parts
+from . import _attention_parts as parts
 
 # Forward and backward on two cores, ms of processor time of plain and xla, at (batch, queries, steps,
 # features, heads): (32, 64, 64, 128, 4) 6.4 and 7.5, (64, 1, 30, 128, 1) 0.4 both, (4, 512, 512, 256, 8) 151

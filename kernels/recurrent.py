@@ -340,15 +340,16 @@ def _check(op: str, cell: Cell, x: Any, carry: Any, weights: Weights, axes: tupl
         raise _bad(op, name, f"of shape {shapes}", f"(batch, features), here {state}",
                    "one state of every sequence, as wide as the weights")  # fmt: skip
     wide, looks = cell.gates * features, (cell.gates - 1, features)
-    expected = Weights((x.shape[-1], wide), (features, wide), (wide,),
-                       (features,) if cell.reset == "after" else None,
-                       looks if cell.kind == "lstm" else None)  # fmt: skip
+    expected = ((x.shape[-1], wide), (features, wide), (wide,),
+                (features,) if cell.reset == "after" else None,
+                looks if cell.kind == "lstm" else None)  # fmt: skip
     for name, array, shape in zip(Weights._fields, weights, expected):
         optional = name in ("recurrent_bias", "peephole")
         if array is None and optional:
             continue
-        if shape is None or jnp.shape(array) != shape:
-            raise _bad(op, f"weights.{name}", f"of shape {jnp.shape(array)}", f"{shape}" if shape else "None",
+        got = getattr(array, "shape", ())
+        if shape is None or got != shape:
+            raise _bad(op, f"weights.{name}", f"of shape {got}", f"{shape}" if shape else "None",
                        f"{cell.gates} gates of {features} features, side by side" if shape
                        else "leave it out: this cell has none")  # fmt: skip
 

@@ -62,8 +62,8 @@ NAMES = {
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
-    "kernels signals volumes images top_patches saliency language_model samples "
-    "gradients_by_distance accuracy_by_length attention_map",
+    "kernels signals volumes images top_patches saliency language_model gradients_by_distance "
+    "accuracy_by_length attention_map samples",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
     "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
     "mixup cutmix compose maybe on_backgrounds",

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from bench import images
 from bench.mlp import SIZES, Problem
+from bench.peers import _keras_sequences
 from bench.timing import first_call
 
 if keras.backend.backend() != "jax":
@@ -119,3 +120,4 @@ class LeNet:
 
 
 lenet = LeNet
+lstm = gru = _keras_sequences.Training

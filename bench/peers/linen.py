@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from bench.mlp import SIZES, Problem
-from bench.peers import _linen_images
+from bench.peers import _linen_images, _linen_sequences
 from bench.peers._jax import batch_loss, batch_of
 from bench.timing import compiled
 
@@ -75,3 +75,4 @@ mlp = MLP
 lenet = partial(_linen_images.training, "lenet", scan=False)
 resnet20 = partial(_linen_images.training, "resnet20", scan=False)
 vgg16 = _linen_images.Forward
+lstm = gru = partial(_linen_sequences.Training, scan=False)

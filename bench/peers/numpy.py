@@ -7,7 +7,7 @@ import numpy as np
 
 from bench import logistic as logistic_workload
 from bench.mlp import SIZES, Problem
-from bench.peers import _numpy_lenet
+from bench.peers import _numpy_lenet, _numpy_sequences
 
 ZERO, ONE = np.float32(0), np.float32(1)
 SCALE = np.float32(1 / 255)
@@ -232,3 +232,4 @@ class Logistic:
 
 logistic = Logistic
 lenet = _numpy_lenet.LeNet
+lstm, gru = _numpy_sequences.LSTM, _numpy_sequences.GRU

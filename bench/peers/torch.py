@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from bench import logistic as logistic_workload
 from bench.mlp import Problem
-from bench.peers import _torch_images
+from bench.peers import _torch_attention, _torch_images, _torch_sequences
 
 
 class MLP:
@@ -107,3 +107,5 @@ logistic = Logistic
 lenet = partial(_torch_images.training, "lenet", form="channels_first")
 resnet20 = partial(_torch_images.training, "resnet20", form="channels_first")
 vgg16 = partial(_torch_images.VGG, form="channels_first")
+lstm = gru = _torch_sequences.Training
+attention = _torch_attention.Attention

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxdl import _checks, _lengths
 from jaxdl._lengths import Lengths
 from jaxdl.errors import ShapeError, explain
-from jaxdl.layers import GRU, LSTM, RNN, Dropout, Linear
+from jaxdl.layers import GRU, LSTM, RNN, Dropout, Embedding, Linear
 from jaxdl.models import _configs
 
 CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
@@ -54,7 +54,7 @@ class SequenceNet(nnx.Module):
         self.config = config
         sides = 2 if config.bidirectional else 1
         self.embedding = (
-            nnx.Embed(config.vocabulary, config.in_features, rngs=rngs) if config.vocabulary else None
+            Embedding(config.vocabulary, config.in_features, rngs=rngs) if config.vocabulary else None
         )
         inputs = (config.in_features, *(sides * width for width in config.widths))
         options: dict[str, Any] = {"forget_bias": config.forget_bias} if config.cell == "lstm" else {}
@@ -101,7 +101,7 @@ def read(op: str, x: Any, config: SequenceConfig) -> tuple[jax.Array, Lengths | 
     lengths = jnp.sum(x != 0, axis=1, dtype=jnp.int32) if lengths is None else lengths
     valid = _lengths.checked(op, lengths, x.shape)
     known = jnp.all((x >= least) & (x < config.vocabulary) | ~valid.mask, axis=1)
-    x = jnp.where(valid.mask, jnp.clip(x, 0, config.vocabulary - 1), 0)
+    x = jnp.where(valid.mask, x, 0)
     return x, valid._replace(poison=jnp.where(known, valid.poison, jnp.nan))
 
 

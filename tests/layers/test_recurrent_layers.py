@@ -121,7 +121,7 @@ def test_reset_before_equals_keras() -> None:
 
 def test_pieces_equal_the_whole_and_their_gradients_stop() -> None:
     """Ragged sequences cut in two, of which some end in the first piece."""
-    net_ = made("LSTM", num_layers=2)
+    net_ = made("LSTM")
     params, x = drawn(net_), sequences()
     whole, last = run(net_, params, x, lengths=LENGTHS)
 
@@ -167,16 +167,7 @@ def test_padding_changes_nothing_by_a_bit() -> None:
     np.testing.assert_allclose(y[2, 0], normed, rtol=1e-4, atol=1e-4)
 
 
-def test_last_step_is_the_carry_of_the_top_layer() -> None:
-    net_ = made("RNN", num_layers=2, bidirectional=True)
-    params, x = drawn(net_), sequences()
-    outputs, carry = run(net_, params, x, lengths=LENGTHS)
-    last = layers.last_step(outputs, LENGTHS, bidirectional=True)
-    np.testing.assert_array_equal(last, np.concatenate(carry[2:], -1))
-    np.testing.assert_array_equal(layers.last_step(outputs[..., :FEATURES], LENGTHS), carry[2])
-
-
-def test_traced_lengths_out_of_range_poison_their_example_alone() -> None:
+def test_last_step_and_traced_lengths_out_of_range_that_poison_their_example_alone() -> None:
     net_ = made("GRU", bidirectional=True)
     params, x = drawn(net_), sequences()
 
@@ -186,6 +177,7 @@ def test_traced_lengths_out_of_range_poison_their_example_alone() -> None:
         return outputs, carry, layers.last_step(outputs, lengths, bidirectional=True)
 
     good = ends(LENGTHS)
+    np.testing.assert_array_equal(good[2], np.concatenate(good[1], -1))  # the last step is the carry
     for wrong in (0, TIME + 1, -1):
         for a, b in zip(jax.tree.leaves(ends(LENGTHS.at[1].set(wrong))), jax.tree.leaves(good), strict=True):
             assert np.isnan(a[1]).all()
@@ -213,7 +205,7 @@ def test_dropout_acts_between_layers_alone(key: jax.Array) -> None:
     assert not y[0, 3:].any()
     assert (y[1, 0] != y[1, 1]).any()  # drawn anew at every step
     np.testing.assert_array_equal(outputs(0.0)[1], 1.0)
-    still = net_.apply(params, {}, {"x": x}, train=False)[0][0]
+    still = run(net_, params, x)[0]
     np.testing.assert_array_equal(still, 1.0)
 
 
@@ -280,6 +272,7 @@ def test_bad_calls_are_told(
         ("RNN", {"dropout": 0.5}, ValueError, "'dropout' is 0.5; expected 0 where there is one layer"),
         ("RNN", {"activation": "sigmoid"}, ValueError, "expected one of 'tanh', 'relu'"),
         ("RNN", {"bidirectional": "yes"}, ValueError, "'bidirectional' is 'yes'"),
+        ("RNN", {"implementation": "fast"}, ValueError, "RNN: argument 'implementation' is 'fast'"),
         ("GRU", {"reset": "never"}, ValueError, "'reset' is 'never'"),
         ("GRU", {"update": "forget"}, ValueError, "'update' is 'forget'"),
         ("LSTM", {"coupled": True, "forget_bias": 1.0}, ValueError, "there is no forget gate of its own"),

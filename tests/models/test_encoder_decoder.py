@@ -18,10 +18,11 @@ from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.models import EncoderDecoder, EncoderDecoderConfig
 from jaxdl.models import _translation as parts
 
-SMALL = EncoderDecoderConfig(7, 5, 4, features=3, embedding=2, units=2, cell="gru")
-SOURCE = np.array([[4, 5, 6, 4], [5, 6, 0, 0], [6, 0, 0, 0]], np.int32)
-TARGET = np.array([[3, 4, 2], [4, 2, 0], [3, 3, 3]], np.int32)
-KINDS = [("additive", "gru"), ("scaled_dot", "lstm"), ("none", "gru")]  # compiling is the cost
+# One shape for all tests, as compiling is the cost.
+SMALL = EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru")
+SOURCE = np.tile(np.array([[4, 5, 6, 4], [5, 6, 0, 0], [6, 0, 0, 0]], np.int32), (10, 1))
+TARGET = np.tile(np.array([[3, 4, 2, 0, 0], [4, 2, 0, 0, 0], [3, 3, 3, 3, 3]], np.int32), (10, 1))
+KINDS = [("additive", "gru"), ("scaled_dot", "lstm")]
 
 
 @functools.cache
@@ -36,19 +37,29 @@ def started(config: EncoderDecoderConfig) -> tuple[Any, Any]:
 
 @functools.cache
 def program(config: EncoderDecoderConfig) -> Any:
-    """Return logits or tokens, weights, and the gradients of a loss where there is a target."""
-    made = network(config)
+    """Return tokens and weights, or of a target: loss, logits and weights, and the gradients of the loss."""
+    graph, shaped = nnx.split(nnx.eval_shape(lambda: EncoderDecoder(config, rngs=nnx.Rngs(0))))
 
-    def run(params: Any, x: Any) -> Any:
-        found = made.trace(params, {}, x, train=False)
-        return made.apply(params, {}, x, train=False)[0], found["attention_map"].value
+    def model(params: Any) -> EncoderDecoder:
+        nnx.replace_by_pure_dict(shaped, params)
+        return nnx.merge(graph, shaped)
 
     def cost(params: Any, x: Any) -> Any:
-        logits, weights = run(params, x)
+        logits, weights = model(params)._teach(x["source"], x["target"])
         return losses.sequence_cross_entropy(logits, x["target"], padding=0).sum(), (logits, weights)
 
-    slopes = jax.value_and_grad(cost, has_aux=True)
-    return jax.jit(lambda params, x: slopes(params, x) if "target" in x else run(params, x))
+    def run(params: Any, x: Any) -> Any:
+        if "target" in x:
+            return jax.value_and_grad(cost, has_aux=True)(params, x)
+        return model(params)._greedy(x["source"])
+
+    return jax.jit(run)
+
+
+@functools.cache
+def searching(beams: int) -> Any:
+    made, (_, state) = network(dataclasses.replace(SMALL, beams=beams)), started(SMALL)
+    return jax.jit(lambda params: made.apply(params, state, {"source": SOURCE}, train=False)[0])
 
 
 def changed(params: Any, name: str, row: int, value: float) -> Any:
@@ -96,7 +107,7 @@ def test_logits_equal_a_loop() -> None:
         return (1 - z) * n + z * h
 
     def read(name: str, order: Any) -> np.ndarray:
-        h, states = np.zeros(3), {}
+        h, states = np.zeros(16), {}
         for t in order:
             embedded = p["source_embedding"]["embedding"][SOURCE[1, t]]
             h = states[t] = gru(p["encoder"]["layers"][0][name], embedded, h)
@@ -128,14 +139,12 @@ def test_decoding_takes_the_likeliest_token_of_each_step() -> None:
     np.testing.assert_allclose(weights, again, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("beams", [1, 27])
 def test_decoding_stops_at_the_end(beams: int) -> None:
-    config = dataclasses.replace(SMALL, beams=beams)
-    made, (params, state) = network(config), started(SMALL)
-    run = jax.jit(lambda params: made.apply(params, state, {"source": SOURCE}, train=False)[0])
-    np.testing.assert_array_equal(run(changed(params, "head", 2, 99.0)), [[2, 0, 0, 0]] * 3)
+    run, (params, _) = searching(beams), started(SMALL)
+    np.testing.assert_array_equal(run(changed(params, "head", 2, 99.0)), [[2, 0, 0, 0, 0]] * 30)
     endless = np.asarray(run(changed(params, "head", 2, -99.0)))
-    assert endless.shape == (3, SMALL.target_steps)
+    assert endless.shape == (30, SMALL.target_steps)
     assert (endless > 2).all()
     start = np.asarray(run(changed(changed(params, "head", 1, 99.0), "head", 0, 99.0)))
     assert not (start == 1).any()
@@ -143,28 +152,26 @@ def test_decoding_stops_at_the_end(beams: int) -> None:
 
 
 def test_a_wide_search_finds_the_likeliest_translation() -> None:
-    """With as many beams as there are translations nothing is likelier, the greedy one neither."""
-    params, state = started(SMALL)
-    params = jax.tree.map(lambda leaf: 4 * leaf, params)
-    wide = network(dataclasses.replace(SMALL, beams=27))
-    found = jax.jit(lambda x: wide.apply(params, state, x, train=False)[0])(SOURCE)
+    """No translation of two tokens is likelier than what so many beams find, nor is the greedy one."""
+    params = jax.tree.map(lambda leaf: 4 * leaf, started(SMALL)[0])
+    found = searching(27)(params)
 
     def log_probability(tokens: Any) -> np.ndarray:
         (_, (logits, _)), _ = program(SMALL)(params, {"source": SOURCE, "target": tokens})
-        logits = jnp.where(jnp.arange(5) < 2, -jnp.inf, logits)
+        logits = jnp.where(jnp.arange(7) < 2, -jnp.inf, logits)
         return np.asarray(-losses.sequence_cross_entropy(logits, tokens, padding=0))
 
     best = log_probability(found)
     assert (best >= log_probability(program(SMALL)(params, {"source": SOURCE})[0]) - 1e-5).all()
-    for tokens in itertools.product((2, 3, 4), repeat=2):
-        ended = [*tokens[: tokens.index(2) + 1], 0, 0, 0][:4] if 2 in tokens else [*tokens, 2, 0]
-        assert (best >= log_probability(jnp.array([ended] * 3, jnp.int32)) - 1e-5).all()
+    for tokens in itertools.product((3, 4, 5, 6), repeat=2):
+        assert (best >= log_probability(jnp.array([[*tokens, 2, 0, 0]] * 30, jnp.int32)) - 1e-5).all()
 
 
 @pytest.mark.parametrize("bad", [[0, 0, 0, 0], [4, 0, 5, 0], [4, 7, 0, 0], [4, -1, 0, 0]])
 def test_a_malformed_source_poisons_its_own_example(bad: list[int]) -> None:
     params, _ = started(SMALL)
-    source = np.array([SOURCE[0], bad, SOURCE[2]], np.int32)
+    source = SOURCE.copy()
+    source[1] = bad
     tokens, weights = program(SMALL)(params, {"source": source})
     good, looks = program(SMALL)(params, {"source": SOURCE})
     np.testing.assert_array_equal(tokens[1], -1)
@@ -177,32 +184,40 @@ def test_a_malformed_source_poisons_its_own_example(bad: list[int]) -> None:
         assert np.isfinite(logits[other]).all()
 
 
-@pytest.mark.parametrize("bad", [[0, 0, 0], [3, 0, 2], [3, 5, 2], [-1, 2, 0]])
+@pytest.mark.parametrize("bad", [[0, 0, 0, 0, 0], [3, 0, 2, 0, 0], [3, 7, 2, 0, 0], [-1, 2, 0, 0, 0]])
 def test_a_malformed_target_poisons_its_own_example(bad: list[int]) -> None:
     params, _ = started(SMALL)
-    target = np.array([TARGET[0], bad, TARGET[2]], np.int32)
+    target = TARGET.copy()
+    target[1] = bad
     (_, (logits, _)), _ = program(SMALL)(params, {"source": SOURCE, "target": target})
     assert np.isnan(logits[1]).all()
     assert np.isfinite(np.asarray(logits)[[0, 2]]).all()
 
 
 def test_weights_of_attention_for_pictures() -> None:
-    params, _ = started(SMALL)
-    tokens, traced = program(SMALL)(params, {"source": SOURCE})
-    graph, shaped = nnx.split(nnx.eval_shape(lambda: EncoderDecoder(SMALL, rngs=nnx.Rngs(0))))
+    params, state = started(SMALL)
+    tokens, weights = program(SMALL)(params, {"source": SOURCE})
+    np.testing.assert_allclose(np.asarray(weights).sum(-1), np.asarray(tokens) != 0, rtol=1e-5)
+    assert (np.asarray(weights)[SOURCE[:, None].repeat(5, 1) == 0] == 0).all()
+    made = network(SMALL)
+    traced = jax.jit(lambda x: made.trace(params, state, x, train=False)["attention_map"].value)
+    np.testing.assert_allclose(traced({"source": SOURCE}), weights, rtol=1e-5, atol=1e-6)
 
-    @jax.jit
-    def of_method(params: Any) -> jax.Array:
-        nnx.replace_by_pure_dict(shaped, params)
-        return nnx.merge(graph, shaped).attention_weights(SOURCE)
 
-    np.testing.assert_allclose(of_method(params), traced, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(np.asarray(traced).sum(-1), np.asarray(tokens) != 0, rtol=1e-5)
-    assert (np.asarray(traced)[SOURCE[:, None].repeat(4, 1) == 0] == 0).all()
-    config = dataclasses.replace(SMALL, attention="none")
-    without = nnx.eval_shape(lambda: EncoderDecoder(config, rngs=nnx.Rngs(0)))
-    with pytest.raises(ValueError, match="expected a network with attention"):
-        without.attention_weights(SOURCE)
+@pytest.mark.parametrize(("attention", "beams"), [("additive", 1), ("dot", 2), ("none", 1)])
+def test_the_method_that_returns_weights(attention: str, beams: int) -> None:
+    config = dataclasses.replace(SMALL, attention=attention, beams=beams)
+    graph, shaped = nnx.split(nnx.eval_shape(lambda: EncoderDecoder(config, rngs=nnx.Rngs(0))))
+
+    def look(x: Any) -> Any:
+        return jax.eval_shape(lambda shaped: nnx.merge(graph, shaped).attention_weights(x), shaped)
+
+    for x in ({"source": SOURCE}, {"source": SOURCE, "target": TARGET}):
+        if attention == "none":
+            with pytest.raises(ValueError, match="expected a network with attention"):
+                look(x)
+        else:
+            assert look(x).shape == (30, 5, 4)
 
 
 def test_learns_to_reverse() -> None:
@@ -211,27 +226,21 @@ def test_learns_to_reverse() -> None:
     order = np.random.default_rng(0).permutation(len(words))
     source, _ = data.pad([words[i] for i in order])
     target, _ = data.pad([[*reversed(words[i]), 2] for i in order])
-    made = network(EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru"))
     rule = optax.chain(optim.clip_by_global_norm(1.0), optim.adam(0.02))
 
-    def cost(params: Any, rows: jax.Array) -> jax.Array:
-        x = {"source": jnp.asarray(source)[rows], "target": jnp.asarray(target)[rows]}
-        logits = made.apply(params, {}, x, train=True)[0]
-        return losses.sequence_cross_entropy(logits, x["target"], padding=0).mean()
-
-    def step(carry: Any, key: jax.Array) -> tuple[Any, None]:
-        params, state = carry
-        update, state = rule.update(jax.grad(cost)(params, jax.random.randint(key, (30,), 0, 90)), state)
-        return (optax.apply_updates(params, update), state), None
-
     @jax.jit
-    def run(key: jax.Array) -> jax.Array:
-        params, _ = made.init(key)
-        (params, _), _ = jax.lax.scan(step, (params, rule.init(params)), jax.random.split(key, 200))
-        return made.apply(params, {}, {"source": source[90:]}, train=False)[0]
+    def update(params: Any, state: Any, gradients: Any) -> tuple[Any, Any]:
+        updates, state = rule.update(gradients, state)
+        return optax.apply_updates(params, updates), state
 
-    said = np.asarray(run(jax.random.key(0)))
-    assert (said == target[90:]).all(1).mean() >= 0.9
+    params, _ = started(SMALL)
+    state, rng = jax.jit(rule.init)(params), np.random.default_rng(1)
+    for _ in range(150):
+        rows = rng.choice(90, 30, replace=False)
+        _, slopes = program(SMALL)(params, {"source": source[rows], "target": target[rows]})
+        params, state = update(params, state, jax.tree.map(lambda leaf: leaf / 30, slopes))
+    said, _ = program(SMALL)(params, {"source": source[90:]})
+    assert (np.asarray(said) == target[90:]).all(1).mean() >= 0.9
 
 
 def test_a_saved_network_is_built_again(tmp_path: Path) -> None:
@@ -266,8 +275,8 @@ def test_configs_refuse(change: dict[str, Any], error: type[Exception], words: s
         (SOURCE[0], ShapeError, r"'x' is of shape \(4,\); expected \(batch, time\)"),
         (SOURCE[:, :0], ShapeError, "one step or more"),
         (SOURCE.astype(np.float32), DtypeError, "of dtype float32"),
-        ({"source": SOURCE, "target": TARGET[0]}, ShapeError, r"x\['target'\]' is of shape \(3,\)"),
-        ({"source": SOURCE, "target": TARGET[:2]}, ShapeError, r"3 sequences, as many as in x\['source'\]"),
+        ({"source": SOURCE, "target": TARGET[0]}, ShapeError, r"x\['target'\]' is of shape \(5,\)"),
+        ({"source": SOURCE, "target": TARGET[:2]}, ShapeError, r"30 sequences, as many as in x\['source'\]"),
         ({"target": TARGET}, ValueError, r"a dict of \['target'\]; expected 'source'"),
         (
             {"source": SOURCE, "lengths": SOURCE[:, 0]},

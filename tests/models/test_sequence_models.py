@@ -23,7 +23,7 @@ TOKENS = np.array([[1, 2, 3, 1, 3], [2, 3, 0, 0, 0], [3, 1, 2, 2, 0]], np.int32)
 INSIDE = np.arange(TIME) < LENGTHS[:, None]
 CLASSIFIER = SequenceClassifierConfig(in_features=FEATURES, num_classes=2, widths=(3,))
 TAGGER = SequenceTaggerConfig(in_features=FEATURES, num_classes=2, widths=(3,))
-DEEP = {"widths": (3, 2), "bidirectional": True, "cell": "gru"}
+DEEP = {"widths": (3, 2), "bidirectional": True, "cell": "rnn"}
 
 
 def network(config: Any) -> net.Net:
@@ -47,7 +47,7 @@ def filled(value: float) -> dict[str, np.ndarray]:
     "config",
     [
         CLASSIFIER,
-        dataclasses.replace(CLASSIFIER, pooling="mean", **DEEP),
+        dataclasses.replace(CLASSIFIER, pooling="mean", cell="gru"),
         dataclasses.replace(TAGGER, **DEEP),
     ],
     ids=["last", "mean", "tagger"],

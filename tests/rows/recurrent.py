@@ -137,7 +137,7 @@ CALLS: tuple[Call, ...] = (
         tuple(((name,), {}, ValueError, "'implementation' is") for name in ("fast", "", 3)),
     ),
     (
-        "kernels.recurrent.rnn_cell:conventions",
+        "kernels.recurrent.rnn_cell",
         conventions,
         (
             (("rnn", {"activation": "elu"}), {}, ValueError, r"'activation' is 'elu'; expected one of"),

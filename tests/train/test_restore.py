@@ -15,7 +15,7 @@ from jaxdl.train.checkpoint import Store
 
 X = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
 LINE = from_pair(lambda key: {"w": jnp.zeros((1, 1))}, lambda params, x: x @ params["w"])
-RISING = optim.sgd(lambda step: 0.3 * 1.5 ** (step // 4))  # first nearer, then away from the minimum
+RISING = optim.sgd(lambda step: 0.3 * 2.0 ** (step // 4))  # nearer to the minimum, never on it, then away
 DOUBLE = scaling.z_score(X)
 
 

@@ -16,6 +16,7 @@ from jaxdl.errors import DtypeError, FormatError, ShapeError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "recurrent.npz"
 TORCH = importlib.util.find_spec("torch") is not None
+QUICK = set(recurrent.GOLDEN) - {"gru_3_one", "lstm_1_one"}
 NEEDS_TORCH = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
 
@@ -59,7 +60,7 @@ def theirs(carry: Any, parts: int) -> list[jax.Array]:
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in recurrent.GOLDEN else pytest.param(name, marks=[pytest.mark.slow, NEEDS_TORCH])
+        name if name in QUICK else pytest.param(name, marks=[pytest.mark.slow, NEEDS_TORCH])
         for name in recurrent.CASES
     ],
 )
