@@ -71,13 +71,13 @@ class LanguageModel(nnx.Module):
         >>> from jaxdl import net, sampling
         >>> config = LanguageModelConfig(vocabulary_size=9, features=4, embedding_features=3)
         >>> network = net.functional(lambda rngs: LanguageModel(config, rngs=rngs))
-        >>> params, state = network.init(jax.random.key(0))
-        >>> network.apply(params, state, jnp.array([[1, 5, 6], [1, 8, 0]]), train=False)[0].shape
-        (2, 3, 9)
-        >>> model = network.bind(params, state)
-        >>> carry = model.initial(2)
-        >>> sampling.generate(model.step, carry, jax.random.key(1), steps=6, start=1, end=2).tokens.shape
-        (2, 6)
+        >>> def write(key):
+        ...     model = network.bind(*network.init(key))
+        ...     logits = model(jnp.array([[1, 5, 6], [1, 8, 0]]))
+        ...     return logits, sampling.generate(model.step, model.initial(2), key, steps=7, start=1, end=2)
+        >>> logits, found = jax.eval_shape(write, jax.random.key(0))
+        >>> logits.shape, found.tokens.shape
+        ((2, 3, 9), (2, 7))
 
     Reference:
         Mikolov et al. (2010); Graves (2013), arXiv:1308.0850.

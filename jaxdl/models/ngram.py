@@ -1,10 +1,12 @@
 """Models of text that count: the next token by how often it followed the tokens before it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl import _checks, _targets
 from jaxdl.errors import ShapeError, explain
@@ -65,13 +67,7 @@ def fit(
             explain(op, "order", got=f"{order}, a table of {size**order:,} entries",
                     expected=f"at most {LARGEST:,}", fix="a lower order, or a smaller vocabulary")
         )  # fmt: skip
-    places, counts, sound = _places(op, tokens, size, order)
-    table = jnp.zeros(size**order, jnp.float32).at[places].add(counts.astype(jnp.float32))
-    table = table.reshape((size,) * order) * _targets.poison(jnp.all(sound), jnp.float32)
-    after = jnp.sum(table, axis=tuple(range(order - 1)))
-    possible = (after > 0).at[jnp.array(more, jnp.int32)].set(True)
-    table = jnp.where(possible.reshape((1,) * (order - 1) + (size,)), table + added, 0)
-    return NGram(jnp.log(table) - jnp.log(jnp.sum(table, axis=-1, keepdims=True)))
+    return NGram(_table(_checked(op, tokens, size), added, size, order, tuple(more)))
 
 
 def cross_entropy(model: NGram, tokens: jax.Array) -> jax.Array:
@@ -96,29 +92,51 @@ def cross_entropy(model: NGram, tokens: jax.Array) -> jax.Array:
         [0.799...]
     """
     table = model.log_probabilities
-    places, counts, sound = _places("ngram.cross_entropy", tokens, table.shape[0], table.ndim)
+    return _look_up(table, _checked("ngram.cross_entropy", tokens, table.shape[0]))
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def _table(tokens: jax.Array, added: float, size: int, order: int, also: tuple[int, ...]) -> jax.Array:
+    places, counts, sound = _places(tokens, size, order)
+    table = jnp.zeros(size**order, jnp.float32).at[places].add(counts.astype(jnp.float32))
+    table = table.reshape((size,) * order) * _targets.poison(jnp.all(sound), jnp.float32)
+    after = jnp.sum(table, axis=tuple(range(order - 1)))
+    possible = (after > 0).at[jnp.array(also, jnp.int32)].set(True)
+    table = jnp.where(possible.reshape((1,) * (order - 1) + (size,)), table + added, 0)
+    return jnp.log(table) - jnp.log(jnp.sum(table, axis=-1, keepdims=True))
+
+
+@jax.jit
+def _look_up(table: jax.Array, tokens: jax.Array) -> jax.Array:
+    places, counts, sound = _places(tokens, table.shape[0], table.ndim)
     found = jnp.where(counts, table.reshape(-1)[places], 0)
     return -jnp.sum(found, axis=-1) * _targets.poison(sound, table.dtype)
 
 
-def _places(op: str, tokens: jax.Array, size: int, order: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return where in the flat table each token stands behind those before it, and which of them count.
-
-    The third are the texts whose tokens are all in range.
-    """
+def _checked(op: str, tokens: jax.Array, size: int) -> jax.Array:
     tokens = _checks.widened(_checks.integer(op, "tokens", tokens))
     if tokens.ndim != 2 or tokens.shape[1] < 2:
         raise ShapeError(
             explain(op, "tokens", got=f"of shape {tokens.shape}", expected="(texts, time), 2 steps or more",
                     fix="data.pad([vocabulary.encode(text, start=True, end=True) for text in texts])[0]")
         )  # fmt: skip
+    if not isinstance(tokens, jax.core.Tracer):
+        numbers = np.asarray(tokens)
+        bad = ((numbers < 0) | (numbers >= size)).any(axis=1)
+        if bad.any():
+            raise ValueError(
+                explain(op, "tokens", got=f"out of range in text {int(bad.argmax())}",
+                        expected=f"within [0, {size})", fix="number the tokens with one vocabulary")
+            )  # fmt: skip
+    return tokens
+
+
+def _places(tokens: jax.Array, size: int, order: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return where in the flat table each token stands behind those before it, and which of them count.
+
+    The third are the texts whose tokens are all in range.
+    """
     sound = jnp.all((tokens >= 0) & (tokens < size), axis=1)
-    if not isinstance(tokens, jax.core.Tracer) and not bool(jnp.all(sound)):
-        row = int(jnp.argmin(sound))
-        raise ValueError(
-            explain(op, "tokens", got=f"out of range in text {row}", expected=f"within [0, {size})",
-                    fix="number the tokens with one vocabulary")
-        )  # fmt: skip
     tokens, time = jnp.clip(tokens, 0, size - 1), tokens.shape[1] - 1
     before = jnp.full((len(tokens), max(order - 2, 0)), START, tokens.dtype)
     filled = jnp.concatenate([before, tokens], axis=1)

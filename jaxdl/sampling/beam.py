@@ -83,9 +83,10 @@ def beam_search(
         >>> def step(carry, tokens):  # 3 is likeliest at first, but what follows 2 is certain
         ...     table = jnp.array([[9, 9, 9, 9], [0, 0, 0.4, 0.6], [0, 1, 0, 0], [0, 0.5, 0.2, 0.3]])
         ...     return carry, jnp.log(table[tokens])
-        >>> found = beam_search(step, jnp.zeros((1, 1)), beams=2, steps=3, start=1, end=1)
-        >>> found.tokens[0].tolist(), [round(float(p), 2) for p in jnp.exp(found.scores[0])]
-        ([[2, 1, 0], [3, 1, 0]], [0.4, 0.3])
+        >>> search = jax.jit(lambda carry: beam_search(step, carry, beams=2, steps=3, start=1, end=1))
+        >>> found = search(jnp.zeros((1, 1)))
+        >>> found.tokens[0].tolist(), [round(float(score), 2) for score in found.scores[0]]
+        ([[2, 1, 0], [3, 1, 0]], [-0.92, -1.2])
 
     Reference:
         The exponent of the length is that of Wu et al. (2016) without its constant.
