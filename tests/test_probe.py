@@ -38,7 +38,11 @@ def plain() -> train.Fitted:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: probe.layers(NET), lambda: probe.activations(NET, "mean", train=False)],
+    [
+        # Compiled as users do alone: the older emitters of conftest.py round a layer that is read otherwise.
+        pytest.param(lambda: probe.layers(NET), marks=pytest.mark.slow),
+        lambda: probe.activations(NET, "mean", train=False),
+    ],
     ids=["layers", "evaluation"],
 )
 def test_a_record_changes_no_bit_of_the_run(make: Callable[[], probe.Record], plain: train.Fitted) -> None:
