@@ -36,6 +36,8 @@ def plain() -> train.Fitted:
     return fitted(NET, None, batch_size=8)
 
 
+# So where it is compiled as users do: the older emitters of conftest.py round otherwise what is read twice.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [lambda: probe.layers(NET), lambda: probe.activations(NET, "mean", train=False)],

@@ -172,9 +172,9 @@ def test_a_stage_of_two_blocks_is_not_scanned(key: jax.Array) -> None:
 def test_it_learns_and_survives_its_file(tmp_path: Path) -> None:
     """Two classes: bright above or bright below; trained, saved, loaded, and told apart again."""
     labels = np.arange(32) % 2
-    images = RNG.normal(size=(32, 6, 6, 2)).astype(np.float32)
-    images[labels == 0, :3] += 1
-    images[labels == 1, 3:] += 1
+    images = np.random.default_rng(0).normal(size=(32, 6, 6, 2)).astype(np.float32)
+    images[labels == 0, :3] += 2
+    images[labels == 1, 3:] += 2
     made = network(num_classes=2, depths=(1, 1))
     fitted = train.fit(made, (images, labels), loss=losses.softmax_cross_entropy, optimizer=optim.adam(0.01),
                        epochs=12, batch_size=16, progress="off")  # fmt: skip
