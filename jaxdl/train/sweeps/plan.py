@@ -38,12 +38,13 @@ class Facts(NamedTuple):
     Attributes:
         carry: shapes of its state.
         unread: hyperparameters that nothing reads.
-        convolves: whether it holds a convolution, of XLA's own or as products.
+        large: whether its arrays far exceed its parameters: it holds a convolution, of XLA's own or as
+            products, or a loop within a step, as recurrent networks do.
     """
 
     carry: Carry
     unread: list[str]
-    convolves: bool
+    large: bool
 
 
 @functools.lru_cache(maxsize=PROGRAMS_KEPT)
@@ -58,7 +59,21 @@ def _facts(parts: Parts, structure: Any, shapes: Any) -> Facts:
     names = sorted(hyper)
     # optax.inject_hyperparams reads them at the start alone, and keeps them in its state.
     idle = [name for name in unread(begun.jaxpr, names) if name in unread(traced.jaxpr, names)]
-    return Facts(carry, idle, "conv_general_dilated" in str(traced))
+    # A loop over steps, one over micro-batches where there are any, and one of the network's own.
+    recurrent = loops(traced.jaxpr) > 1 + (parts.spec.accumulate > 1)
+    return Facts(carry, idle, recurrent or "conv_general_dilated" in str(traced))
+
+
+def loops(jaxpr: Any) -> int:
+    """Return how deep loops lie within each other in what was traced."""
+    return max((_loops(equation) for equation in jaxpr.eqns), default=0)
+
+
+def _loops(equation: Any) -> int:
+    inner = [part for value in equation.params.values()
+             for part in (value if isinstance(value, tuple | list) else (value,))]  # fmt: skip
+    depths = [loops(part) for part in (getattr(one, "jaxpr", one) for one in inner) if hasattr(part, "eqns")]
+    return max(depths, default=0) + (equation.primitive.name in ("scan", "while"))
 
 
 def unread(jaxpr: Any, names: list[str]) -> list[str]:
@@ -127,7 +142,7 @@ class Plan:
         )
         self.form = self.form._replace(lanes=lanes)
         name, width = strategy.choose(
-            name, members_at_once, self.local, convolves=self.facts.convolves,
+            name, members_at_once, self.local, large=self.facts.large,
             member_bytes=_bytes(self.facts.carry.params),
         )  # fmt: skip
         self._check_held(limit, width)
