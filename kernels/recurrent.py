@@ -18,11 +18,11 @@ Formulations side by side:
                chosen by itself, as it has not been measured.
 
 The rule for ``implementation=None`` was measured by ``python -m bench.recurrent_table`` (2 cores, Zen 4, jax
-0.10.2). Forward, backward and update of an LSTM and a GRU take 0.84 and 0.64 of the time of the plain scan at
-(time, batch, in, features) = (28, 32, 28, 64), 0.70 and 0.56 at (100, 32, 64, 128), 0.75 and 0.81 at (100,
-64, 128, 256). Up to some width the hoisted form is the fastest or ties; beyond it the gradients of an LSTM are
-best summed in the loop. On accelerators, where nothing has been measured, the products with the inputs are
-hoisted, since one large product fills them best.
+0.10.2). Forward, backward and update of an LSTM and a GRU take 0.84 and 0.64 of the time of the plain scan
+at (time, batch, in, features) = (28, 32, 28, 64), 0.70 and 0.56 at (100, 32, 64, 128), 0.75 and 0.81 at
+(100, 64, 128, 256). Up to some width the hoisted form is the fastest or ties; beyond it the gradients of an
+LSTM are best summed in the loop. On accelerators, where nothing has been measured, the products with the
+inputs are hoisted, since one large product fills them best.
 """
 
 import contextlib

@@ -61,9 +61,9 @@ def rule(platform: str, members: int, member_bytes: int, large: bool) -> int:
     """Return how many members at once are fastest: all of them on an accelerator.
 
     On CPU, as many as have `AT_ONCE_BYTES` of parameters together, a power of two; and one after another
-    where that is fewer than `FEWEST`, or where convolutions or the steps of a sequence, whose arrays far exceed
-    the parameters, fill the cache alone: 16 LeNets took 1.4 ms a member-step one after another, 2.0 four at
-    once, 2.4 eight at once; 16 LSTMs of 28 steps 1.0 one after another, 1.8 eight at once.
+    where that is fewer than `FEWEST`, or where convolutions or the steps of a sequence, whose arrays far
+    exceed the parameters, fill the cache alone: 16 LeNets took 1.4 ms a member-step one after another, 2.0
+    four at once, 2.4 eight at once; 16 LSTMs of 28 steps 1.0 one after another, 1.8 eight at once.
     """
     if platform != "cpu":
         return members
