@@ -35,6 +35,7 @@ import jax.numpy as jnp
 from . import _recurrent_cudnn as cudnn
 from ._recurrent_cells import Cell, Parts, forward
 from ._recurrent_cells import Weights as Weights
+from ._recurrent_checks import check, inside, one_of
 from ._recurrent_loops import differentiated, project, scanned
 
 # Of batch x features: from here on the projected inputs of all steps no longer pay for the memory they move.
@@ -61,7 +62,7 @@ def using(implementation: str | None) -> Iterator[None]:
         >>> with using("scan"):
         ...     pass
     """
-    _one_of("using", "implementation", implementation, (None, *IMPLEMENTATIONS))
+    one_of("using", "implementation", implementation, (None, *IMPLEMENTATIONS))
     with _FIXED(implementation):
         yield
 
@@ -79,6 +80,7 @@ def rnn_cell(x: jax.Array, h: jax.Array, weights: Weights, *, activation: str = 
         The new h, (batch, features).
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit, or an unknown activation.
 
     Example:
@@ -114,6 +116,7 @@ def gru_cell(
         The new h, (batch, features).
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit, or an unknown convention.
 
     Example:
@@ -147,6 +150,7 @@ def lstm_cell(
         The new (h, c).
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit.
 
     Example:
@@ -178,7 +182,8 @@ def rnn(
         x: (batch, time, in).
         h: (batch, features), the state before the first step.
         weights: as in `rnn_cell`.
-        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        lengths: (batch,) integers within [0, time], the valid steps of each sequence, which come first; None:
+            all. Traced ones that lie outside are taken as 0 or as all.
         reverse: begin at the last valid step.
         activation: as in `rnn_cell`.
         implementation: one of `IMPLEMENTATIONS`, or None for the measured rule.
@@ -187,6 +192,7 @@ def rnn(
         The outputs (batch, time, features), and the state behind the last step (batch, features).
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit, or an unknown activation or implementation.
 
     Example:
@@ -217,7 +223,8 @@ def gru(
         x: (batch, time, in).
         h: (batch, features), the state before the first step.
         weights: as in `gru_cell`.
-        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        lengths: (batch,) integers within [0, time], the valid steps of each sequence, which come first; None:
+            all. Traced ones that lie outside are taken as 0 or as all.
         reverse: begin at the last valid step.
         reset: as in `gru_cell`.
         update: as in `gru_cell`.
@@ -227,6 +234,7 @@ def gru(
         The outputs (batch, time, features), and the state behind the last step (batch, features).
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit, or an unknown convention or implementation.
 
     Example:
@@ -257,7 +265,8 @@ def lstm(
         x: (batch, time, in).
         carry: (h, c), each (batch, features), before the first step.
         weights: as in `lstm_cell`.
-        lengths: (batch,) integers, the valid steps of each sequence, which come first; None: all.
+        lengths: (batch,) integers within [0, time], the valid steps of each sequence, which come first; None:
+            all. Traced ones that lie outside are taken as 0 or as all.
         reverse: begin at the last valid step.
         output_tanh: as in `lstm_cell`.
         coupled: as in `lstm_cell`.
@@ -267,6 +276,7 @@ def lstm(
         The outputs (batch, time, features), and (h, c) behind the last step.
 
     Raises:
+        TypeError: an array that is not floating, or not of the dtype of the others.
         ValueError: shapes that do not fit, an unknown implementation, or a form that cuDNN does not have.
 
     Example:
@@ -280,18 +290,18 @@ def lstm(
 
 
 def _rnn(activation: str) -> Cell:
-    _one_of("rnn", "activation", activation, ("tanh", "relu"))
+    one_of("rnn", "activation", activation, ("tanh", "relu"))
     return Cell("rnn", activation)
 
 
 def _gru(op: str, reset: str | None, update: str) -> Cell:
-    _one_of(op, "reset", reset, ("after", "before", None))
-    _one_of(op, "update", update, ("state", "candidate"))
+    one_of(op, "reset", reset, ("after", "before", None))
+    one_of(op, "update", update, ("state", "candidate"))
     return Cell("gru", reset=reset, update=update)
 
 
 def _step(op: str, cell: Cell, x: jax.Array, carry: Parts, weights: Weights) -> Parts:
-    _check(op, cell, x, carry, weights, ("batch", "in"))
+    check(op, cell, x, carry, weights, ("batch", "in"))
     return forward(cell, weights, project(x, weights), tuple(carry))[0]
 
 
@@ -305,9 +315,9 @@ def _sequence(
     reverse: bool,
     implementation: str | None,
 ) -> tuple[jax.Array, Parts]:
-    _one_of(op, "implementation", implementation, (None, *IMPLEMENTATIONS))
-    _check(op, cell, x, carry, weights, ("batch", "time", "in"))
-    here = _inside(op, x, lengths)
+    one_of(op, "implementation", implementation, (None, *IMPLEMENTATIONS))
+    check(op, cell, x, carry, weights, ("batch", "time", "in"))
+    here = inside(op, x, lengths)
     # A NaN in a padded step would reach the gradient of the weights as 0 x NaN.
     x = x if here is None else jnp.where(here, x, 0)
     chosen = implementation or _FIXED.value or _rule(cell, x, weights)
@@ -326,50 +336,3 @@ def _rule(cell: Cell, x: jax.Array, weights: Weights) -> str:
     if jax.default_backend() != "cpu" or x.shape[0] * weights.recurrent.shape[0] < WIDE:
         return "hoisted"
     return "summed" if cell.kind == "lstm" else "inner"
-
-
-def _inside(op: str, x: jax.Array, lengths: Any) -> jax.Array | None:
-    """Return which steps are valid, (batch, time, 1)."""
-    if lengths is None:
-        return None
-    lengths = jnp.asarray(lengths)
-    if lengths.shape != x.shape[:1] or not jnp.issubdtype(lengths.dtype, jnp.integer):
-        got = f"of dtype {lengths.dtype} and shape {lengths.shape}"
-        raise _bad(op, "lengths", got, f"integers of shape {x.shape[:1]}", "one length a sequence")
-    return (jnp.arange(x.shape[1], dtype=jnp.int32)[None] < lengths[:, None])[..., None]
-
-
-def _check(op: str, cell: Cell, x: Any, carry: Any, weights: Weights, axes: tuple[str, ...]) -> None:
-    if jnp.ndim(x) != len(axes):
-        raise _bad(op, "x", f"of shape {jnp.shape(x)}", f"({', '.join(axes)})", "add or take out an axis")
-    if cell.kind == "lstm" and not (isinstance(carry, tuple | list) and len(carry) == 2):
-        raise _bad(op, "carry", f"a {type(carry).__name__}", "the pair (h, c)", "carry=(h, c)")
-    features = jnp.shape(weights.recurrent)[0]
-    state = (x.shape[0], features)
-    if any(jnp.shape(part) != state for part in carry):
-        shapes = " and ".join(str(jnp.shape(part)) for part in carry)
-        name = "carry" if cell.kind == "lstm" else "h"
-        raise _bad(op, name, f"of shape {shapes}", f"(batch, features), here {state}",
-                   "one state of every sequence, as wide as the weights")  # fmt: skip
-    wide, looks = cell.gates * features, (cell.gates - 1, features)
-    expected = ((x.shape[-1], wide), (features, wide), (wide,),
-                (features,) if cell.reset == "after" else None,
-                looks if cell.kind == "lstm" else None)  # fmt: skip
-    for name, array, shape in zip(Weights._fields, weights, expected):
-        optional = name in ("recurrent_bias", "peephole")
-        if array is None and optional:
-            continue
-        got = getattr(array, "shape", ())
-        if shape is None or got != shape:
-            raise _bad(op, f"weights.{name}", f"of shape {got}", f"{shape}" if shape else "None",
-                       f"{cell.gates} gates of {features} features, side by side" if shape
-                       else "leave it out: this cell has none")  # fmt: skip
-
-
-def _one_of(op: str, argument: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        raise _bad(op, argument, repr(value), f"one of {choices}", "choose one of them")
-
-
-def _bad(op: str, argument: str, got: str, expected: str, fix: str) -> ValueError:
-    return ValueError(f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}")

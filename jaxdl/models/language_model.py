@@ -124,6 +124,9 @@ class LanguageModel(nnx.Module):
         x = self.embedding(tokens)
         # A token behind padding would be taken for padding.
         sound = _targets.poison(jnp.all(inside == (steps < lengths[:, None]), axis=1), x.dtype)[:, None, None]
+        # From a given carry on, a text may be padding alone.
+        if carry is None:
+            carry = self._carry([jnp.zeros_like(x, shape=(len(x), size)) for size in self._sizes()])
         y, carry = self.recurrent(x * sound, lengths=lengths, carry=carry)
         y = y * sound
         return jnp.where(inside[..., None], self.head(self.dropout(y)), 0), carry
@@ -155,6 +158,10 @@ class LanguageModel(nnx.Module):
         else:
             ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
             parts = jnp.split(jnp.tanh(self.beginning(classes)), ends, axis=-1)
+        return self._carry(parts)
+
+    def _carry(self, parts: list[Any]) -> Any:
+        """Return the arrays of the carry as the recurrent layer takes them."""
         if self.config.cell == "lstm":
             parts = list(zip(parts[::2], parts[1::2], strict=True))
         return parts[0] if self.config.num_layers == 1 else tuple(parts)

@@ -88,7 +88,7 @@ def make_rate_range(
         >>> run = make_rate_range(net, losses.squared_error, lambda hyper: optim.sgd(hyper["learning_rate"]),
         ...                       Spec(epochs=1, batch_size=32))
         >>> keys = jax.random.key(0), jax.random.key(1)
-        >>> found = jax.jit(run)(*keys, Arrays(x, 3 * x), {}, 1e-3, 1e2)
+        >>> found = jax.jit(run)(*keys, Arrays(x, 3 * x + 1), {}, 1e-3, 1e2)
         >>> bool(0.05 < found.suggested < 3), int(found.counted) < 100
         (True, True)
 

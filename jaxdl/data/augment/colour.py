@@ -158,10 +158,11 @@ def _turned_hue(x: jax.Array, turns: jax.Array) -> jax.Array:
     value, least = jnp.max(x, -1, keepdims=True), jnp.min(x, -1, keepdims=True)
     chroma = value - least
     safe = jnp.where(chroma > 0, chroma, 1)
+    # Not `value == red`, which a compiler may compute in two ways. Where colours tie, both sides agree.
     sector = jnp.where(
-        value == red,
+        (red >= green) & (red >= blue),
         (green - blue) / safe,
-        jnp.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+        jnp.where(green >= blue, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
     phase = (jnp.array([5, 3, 1], x.dtype).reshape(*(1,) * (x.ndim - 1), 3) + sector + 6 * turns) % 6
     found = value - chroma * jnp.clip(jnp.minimum(phase, 4 - phase), 0, 1)
