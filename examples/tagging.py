@@ -7,7 +7,8 @@ Reached (seed 0): all brackets of 2,000 unseen strings with both directions; all
 ones with one, in 25 seconds of processor time.
 
 Run by `python examples/tagging.py [--seed 0] [--out out/tagging]`; it exits with 1 where the network of both
-directions tags less than 99 % of the brackets of unseen strings rightly, or that of one direction 95 %.
+directions tags less than 99 % of the brackets of unseen strings rightly, or that of one direction
+95 % or more.
 """
 
 import argparse

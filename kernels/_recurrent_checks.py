@@ -35,21 +35,21 @@ def check(op: str, cell: Cell, x: Any, carry: Any, weights: Any, axes: tuple[str
         got, fix = f"of shape {x.shape}", "add or take out an axis; at least one step"
         raise _bad(op, "x", got, f"({', '.join(axes)}), none of them 0", fix)
     features = (jnp.shape(weights.recurrent) or (0,))[0]
-    state, name = (x.shape[0], features), "carry" if cell.kind == "lstm" else "h"
+    state, states = (x.shape[0], features), "carry" if cell.kind == "lstm" else "h"
     if any(jnp.shape(part) != state for part in carry):
         shapes = " and ".join(str(jnp.shape(part)) for part in carry)
-        raise _bad(op, name, f"of shape {shapes}", f"(batch, features), here {state}",
+        raise _bad(op, states, f"of shape {shapes}", f"(batch, features), here {state}",
                    "one state of every sequence, as wide as the weights")  # fmt: skip
     wide, looks = cell.gates * features, (cell.gates - 1, features)
     expected = ((x.shape[-1], wide), (features, wide), (wide,),
                 (features,) if cell.reset == "after" else None,
                 looks if cell.kind == "lstm" else None)  # fmt: skip
-    for part, array, shape in zip(Weights._fields, weights, expected):
-        if array is None and part in ("recurrent_bias", "peephole"):
+    for name, array, shape in zip(Weights._fields, weights, expected):
+        if array is None and name in ("recurrent_bias", "peephole"):
             continue
-        got: Any = jnp.shape(array)
-        if shape is None or got != shape:
-            raise _bad(op, f"weights.{part}", f"of shape {got}", f"{shape}" if shape else "None",
+        found = None if array is None else array.shape
+        if shape is None or found != shape:
+            raise _bad(op, f"weights.{name}", f"of shape {found}", f"{shape}" if shape else "None",
                        f"{cell.gates} gates of {features} features, side by side" if shape
                        else "leave it out: this cell has none")  # fmt: skip
 

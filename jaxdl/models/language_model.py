@@ -56,8 +56,8 @@ class LanguageModel(nnx.Module):
 
     It learns on whole texts: the input is a text behind its start token, the target the same text one step
     earlier, with its end token (`jaxdl.data.Vocabulary`). Tokens that are 0 are padding behind a text: they
-    change nothing, and their logits are 0. An example with padding before a token, or with a number that is
-    no token of the vocabulary, is NaN.
+    change nothing, and their logits are 0. An example with padding before a token is NaN, and one with a
+    number that is no token of the vocabulary is NaN from there on.
 
     With classes (one to many) each class has a vector that is the state to begin with, through tanh.
 
