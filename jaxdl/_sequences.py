@@ -33,6 +33,7 @@ def inside(
         mask, possible = found.mask, ~jnp.isnan(found.poison)
     if labels is not None and padding is not None:
         number = _checks.positive_integer(op, "padding", padding, least=-(2**31))
+        _checks.in_range(op, "padding", number, -(2**31), 2**31, "below 2^31")
         mask = mask & (labels != np.asarray(number).astype(labels.dtype))
     return mask, possible
 

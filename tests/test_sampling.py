@@ -182,3 +182,10 @@ def test_half_precision_logits() -> None:
     assert search.scores.dtype == jnp.float32
     one = jax.eval_shape(lambda: sampling.generate(halved, CARRY, jax.random.key(0), **SEQUENCE))
     assert one.log_probabilities.dtype == jnp.float32
+
+
+def test_a_start_below_zero_and_options_without_a_key_are_refused():
+    with pytest.raises(ValueError, match="'start' is -1"):
+        sampling.generate(step, CARRY, None, steps=2, start=-1, end=2)
+    with pytest.raises(ValueError, match="'key' is None with a temperature or top_k"):
+        sampling.generate(step, CARRY, None, steps=2, start=1, end=2, top_k=1)

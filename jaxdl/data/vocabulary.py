@@ -1,7 +1,7 @@
 """`Vocabulary`: characters or words, numbered, with what is not a token of the text in front."""
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         _checks.one_of("Vocabulary", "unit", self.unit, UNITS)
         tokens = tuple(self.tokens) if isinstance(self.tokens, Iterable) else (self.tokens,)
-        if any(not isinstance(token, str) for token in tokens):
+        # A set has another order in every process.
+        if isinstance(self.tokens, Set) or any(not isinstance(token, str) for token in tokens):
             raise DtypeError(
                 explain("Vocabulary", "tokens", got=f"{self.tokens!r}"[:80], expected="a tuple of strings",
                         fix="Vocabulary.of(texts)")

@@ -134,7 +134,10 @@ class _Scanned(nnx.Module):
         (carry, others), y = lax.scan(body, (carry, others), steps, reverse=reverse)
         if changed:  # Counters that nothing was drawn by stay what they are: no key is needed then.
             nnx.update(self.cell, others)
-        return jnp.swapaxes(y, 0, 1), carry
+        y = jnp.swapaxes(y, 0, 1)
+        if lengths is not None:  # A cell need not hand on the NaN of its input.
+            y, carry = jax.tree.map(lambda leaf: _poisoned(leaf, lengths.poison), (y, carry))
+        return y, carry
 
     def _step(self, cell: Any, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
         new, y = cell(carry, x)
@@ -152,6 +155,12 @@ def _split(cell: nnx.Module) -> tuple[Any, Any, Any]:
     graph, *parts = nnx.split(cell, nnx.Param, ..., graph=True)
     params, others = map(nnx.to_pure_dict, parts)
     return graph, params, others
+
+
+def _poisoned(leaf: jax.Array, poison: jax.Array) -> jax.Array:
+    if not jnp.issubdtype(leaf.dtype, jnp.floating):
+        return leaf
+    return leaf * poison.astype(leaf.dtype).reshape(poison.shape + (1,) * (leaf.ndim - 1))
 
 
 def _beside(x: jax.Array, leaf: jax.Array) -> jax.Array:

@@ -118,6 +118,11 @@ class LanguageModel(nnx.Module):
         Returns:
             Logits (batch, time, vocabulary), and the carry behind the last token that is no padding.
         """
+        if jnp.ndim(tokens) != 2:
+            raise ShapeError(
+                explain("LanguageModel.run", "tokens", got=f"of shape {jnp.shape(tokens)}",
+                        expected="(batch, time)", fix="tokens[None] for one text")
+            )  # fmt: skip
         inside = tokens != PADDING
         lengths = jnp.sum(inside, axis=1, dtype=jnp.int32)
         steps = jnp.arange(tokens.shape[1], dtype=jnp.int32)[None]
@@ -151,6 +156,12 @@ class LanguageModel(nnx.Module):
                 explain("LanguageModel.initial", "classes", got="None" if classes is None else "given",
                         expected=f"classes of a model with {self.config.num_classes} of them",
                         fix="LanguageModelConfig(num_classes=...), and the classes of the texts")
+            )  # fmt: skip
+        batch = _checks.positive_integer("LanguageModel.initial", "batch", batch)
+        if classes is not None and jnp.shape(classes) != (batch,):
+            raise ShapeError(
+                explain("LanguageModel.initial", "classes", got=f"of shape {jnp.shape(classes)}",
+                        expected=f"one a text, {(batch,)}", fix="initial(len(classes), classes)")
             )  # fmt: skip
         sizes = self._sizes()
         if classes is None:

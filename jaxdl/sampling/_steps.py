@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl import _checks
 from jaxdl.errors import DtypeError, ShapeError, explain
@@ -59,6 +60,11 @@ def first_tokens(op: str, carry: Any, start: Any) -> jax.Array:
         raise ShapeError(
             explain(op, "start", got=f"of shape {tokens.shape}", expected=f"one token, or {shape} of them",
                     fix="one first token a sequence")
+        )  # fmt: skip
+    if not isinstance(start, jax.core.Tracer) and int(np.min(start, initial=0)) < 0:
+        raise ValueError(
+            explain(op, "start", got=f"{start}", expected="tokens of at least 0",
+                    fix="the start token of the vocabulary")
         )  # fmt: skip
     return jnp.broadcast_to(tokens, shape)
 

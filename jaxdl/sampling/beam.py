@@ -1,5 +1,6 @@
 """Beam search: the sequences that are likeliest as a whole, as far as a few at a time can tell."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -68,7 +69,7 @@ def beam_search(
         steps: tokens at most.
         start: the token that is fed in first, one for all, or (batch,) integers.
         end: the token that ends a sequence.
-        length_penalty: exponent of the length, in [0, inf).
+        length_penalty: exponent of the length, in [0, 8]; beyond, powers of lengths leave float32.
         padding: the token behind the end.
 
     Returns:
@@ -95,7 +96,7 @@ def beam_search(
     width, count = (
         _checks.positive_integer(op, name, value) for name, value in (("beams", beams), ("steps", steps))
     )
-    _checks.in_range(op, "length_penalty", length_penalty, 0, float("inf"), "[0, inf)")
+    _checks.in_range(op, "length_penalty", length_penalty, 0, math.nextafter(8, 9), "[0, 8]")
     first = first_tokens(op, carry, start)
     like = check_step(op, step, carry, first, {"end": end, "padding": padding})
     penalty = jnp.asarray(length_penalty, like.dtype)
@@ -105,7 +106,7 @@ def beam_search(
 
     state = _begin(carry, first, width, count, padding, like.dtype)
     state, _ = lax.scan(body, state, jnp.arange(count))
-    bad = state.broken[:, None] | ~(penalty >= 0)
+    bad = state.broken[:, None] | ~((penalty >= 0) & (penalty <= 8))
     scores = _scores(state.log_probabilities, state.lengths, penalty)
     scores, logs = (jnp.where(bad, jnp.nan, part) for part in (scores, state.log_probabilities))
     # A beam that never was still holds what its parent had written.

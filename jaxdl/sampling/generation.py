@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl import _checks
+from jaxdl.errors import explain
 from jaxdl.sampling._steps import BROKEN, Step, check_step, first_tokens, log_softmax
 from jaxdl.sampling.draw import greedy, sample
 
@@ -75,6 +76,12 @@ def generate(
     count = _checks.positive_integer(op, "steps", steps)
     first = first_tokens(op, carry, start)
     logits_like = check_step(op, step, carry, first, {"end": end, "padding": padding})
+    plain = isinstance(temperature, int | float) and temperature == 1 and top_k is None
+    if key is None and not plain:
+        raise ValueError(
+            explain(op, "key", got="None with a temperature or top_k", expected="a key to draw with",
+                    fix="generate(step, carry, jax.random.key(seed), ...), or leave them out")
+        )  # fmt: skip
     keys = None if key is None else jax.random.split(_checks.key(op, key), count)
 
     def body(state: Any, key: Any) -> Any:

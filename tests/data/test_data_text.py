@@ -66,6 +66,7 @@ def test_one_hot_rows() -> None:
         (lambda: Vocabulary(("a", "b", "a")), ValueError, "'a' twice"),
         (lambda: Vocabulary(("a", 5)), DtypeError, "a tuple of strings"),  # type: ignore[arg-type]
         (lambda: Vocabulary(5), DtypeError, "a tuple of strings"),  # type: ignore[arg-type]
+        (lambda: Vocabulary({"a", "b"}), DtypeError, "a tuple of strings"),  # type: ignore[arg-type]
         (lambda: Vocabulary(("ab",)), ValueError, "'ab' among characters"),
         (lambda: Vocabulary(("a b",), unit="words"), ValueError, "words without blanks"),
         (lambda: Vocabulary(("a",), unit="letters"), ValueError, "'characters', 'words'"),

@@ -45,6 +45,16 @@ class Noisy(nnx.Module):
         return carry + 1, self.dropout(jnp.ones_like(x))
 
 
+class Counts(nnx.Module):
+    """A cell that counts its steps and looks at nothing."""
+
+    def initial(self, x: jax.Array) -> jax.Array:
+        return jnp.zeros_like(x)
+
+    def __call__(self, carry: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return carry + 1, carry + 1
+
+
 class Ends(nnx.Module):
     """A recurrent layer of flax's cells, its last step, and a head."""
 
@@ -137,3 +147,13 @@ class Wrong(nnx.Module):
 def test_what_is_no_cell_is_told(make: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         nnx.eval_shape(lambda: layers.Recurrent(make, 2, 2, rngs=nnx.Rngs(0))(jnp.ones((2, TIME, 2))))
+
+
+def test_a_bad_length_poisons_what_a_cell_makes_without_its_input() -> None:
+    recurrent = layers.Recurrent(lambda inputs, rngs: Counts(), INPUTS, INPUTS, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(recurrent)
+    run = jax.jit(lambda lengths: nnx.merge(graph, state)(jnp.ones((2, TIME, INPUTS)), lengths=lengths))
+    y, carry = run(jnp.array([TIME + 1, 2]))
+    assert np.isnan(y[0]).all()
+    assert np.isnan(carry[0]).all()
+    assert np.array_equal(y[1, :, 0], [1, 2, 0, 0])

@@ -50,6 +50,20 @@ def test_padding_changes_nothing() -> None:
     np.testing.assert_array_equal(outputs(others)[0], logits[0])
 
 
+def test_a_text_of_padding_alone_has_no_gradient() -> None:
+    @jax.jit
+    def slope(tokens: jax.Array) -> Any:
+        def cost(params: Any) -> jax.Array:
+            return jnp.sum(NETS["lstm"].apply(params, STARTED["lstm"][1], tokens, train=False)[0] ** 2)
+
+        return jax.grad(cost)(STARTED["lstm"][0])
+
+    text = jnp.array([[1, 5, 0]])
+    first, second = slope(jnp.concatenate([text, 0 * text])), slope(jnp.concatenate([0 * text, text]))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), first, second)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(first))
+
+
 def test_what_comes_later_is_not_seen() -> None:
     other = TOKENS.copy()
     other[0, 3:] = 5

@@ -85,6 +85,14 @@ def bad(kind: str, *time: int) -> tuple[Bad, ...]:
     rows: tuple[Bad, ...] = (
         ((x[0], h, *parts), {}, ValueError, r"'x' is of shape .*; expected \(batch, "),
         ((x, h[:1], *parts), {}, ValueError, rf"'{state}' is of shape \(1, 3\).*here \(2, 3\)"),
+        ((x[..., :0], h, *parts), {}, ValueError, "none of them 0"),
+        ((x.astype(jnp.int32), h, *parts), {}, TypeError, "'x' is of dtype int32; expected a floating array"),
+        (
+            (x, h.astype(jnp.bfloat16), *parts),
+            {},
+            TypeError,
+            "'carry' is of dtype bfloat16; expected an array of",
+        ),
         ((x, h, parts[0][:1], *parts[1:]), {}, ValueError, r"'weights.input' is of shape \(1, "),
         ((x, h, *parts[:2], parts[2][:2], parts[3]), {}, ValueError, r"'weights.bias' is of shape \(2,\)"),
     )
@@ -101,6 +109,7 @@ def bad(kind: str, *time: int) -> tuple[Bad, ...]:
         ((x, h, *parts), {"implementation": "cudnn"}, ValueError, "on an NVIDIA GPU"),
         ((x, h, *parts), {"lengths": jnp.array([1])}, ValueError, r"'lengths' is .*shape \(1,\)"),
         ((x, h, *parts), {"lengths": jnp.ones(2)}, ValueError, "'lengths' is of dtype float32"),
+        ((x, h, *parts), {"lengths": jnp.array([1, 4])}, ValueError, r"'lengths' is \[1, 4\]; .* \[0, 3\]"),
     )
 
 
