@@ -4,7 +4,7 @@ Of an opening bracket only what follows tells, of a closing one what precedes: a
 direction can tell one of the two kinds, one that reads in both can tell both.
 
 Reached (seed 0): all brackets of 2,000 unseen strings with both directions; all closing and 60 % of opening
-ones with one, in 25 seconds of processor time.
+ones with one, in 21 seconds on two cores.
 
 Run by `python examples/tagging.py [--seed 0] [--out out/tagging]`; it exits with 1 where the network of both
 directions tags less than 99 % of the brackets of unseen strings rightly, or that of one direction
