@@ -135,7 +135,7 @@ class MultiHeadAttention(nnx.Module):
 
     ``y = [head_1; ...; head_n] O`` with ``head_i = softmax(q_i k_i^T / sqrt(features / n)) v_i`` and q, k and
     v the projections of query, keys and values, each with a bias. A query that attends nothing gets 0, not
-    the bias. In self-attention, where the keys are left out of the call, a step where a mask (batch, steps) is
+    the bias. In self-attention, where the call leaves the keys out, a step at which a mask (batch, steps) is
     False is padding and does not ask either; a mask with a row for each query says itself which of them ask.
 
     Args:
@@ -151,7 +151,8 @@ class MultiHeadAttention(nnx.Module):
     Raises:
         ShapeError: arrays of other shapes, or a mask that does not fit.
         DtypeError: arrays that are not floating, or a mask that is not boolean.
-        ValueError: a size below 1, features that the heads do not divide, an unknown implementation.
+        ValueError: a size below 1, features that the heads do not divide, a flag that is neither True nor
+            False, an implementation that is unknown or, when called, does not take these arrays.
 
     Example:
         >>> import jax.numpy as jnp

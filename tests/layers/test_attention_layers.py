@@ -12,6 +12,8 @@ from flax import nnx
 
 from jaxdl import layers, net
 from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.kernels import attention
+from jaxdl.layers import _window
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "attention.npz"
 QUERY, KEYS = jnp.ones((2, 3, 4)), jnp.ones((2, 5, 6))
@@ -76,9 +78,9 @@ def test_several_heads_equal_torch(golden: dict[str, np.ndarray]) -> None:
 
 def test_the_golden_file_is_what_torch_gives(golden: dict[str, np.ndarray]) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; the golden file stands in for it")
-    from golden import attention
+    from golden import attention as oracle
 
-    for name, value in attention.torch_heads(torch).items():
+    for name, value in oracle.torch_heads(torch).items():
         np.testing.assert_allclose(golden[name], value, rtol=1e-5, atol=1e-6)
 
 
@@ -177,6 +179,13 @@ def test_keys_projected_once() -> None:
         layer(QUERY, layer.project(KEYS), projected=True)
     with pytest.raises(ShapeError, match=r"expected \(batch, steps, 6\)"):
         layer.project(QUERY)
+
+
+@pytest.mark.parametrize("option", [{"implementation": "flash"}, {"scale": float("nan")}])
+def test_what_a_kernel_says_of_an_option_is_no_matter_of_shapes(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"'{next(iter(option))}' is") as caught, _window.named_errors():
+        attention.multi_head_attention(QUERY, QUERY, QUERY, num_heads=2, **option)
+    assert type(caught.value) is ValueError
 
 
 def test_an_overflow_poisons_and_an_empty_sequence_is_zero() -> None:
