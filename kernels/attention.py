@@ -176,7 +176,8 @@ def scaled_dot_attention(
 
     Raises:
         ValueError: shapes that do not fit each other, or a scale that is not finite.
-        TypeError: arrays that are not floating, or of different dtypes; a mask that is not boolean.
+        TypeError: arrays that are not floating, or of different dtypes; a mask that is not boolean; a scale
+            that is no number.
 
     Example:
         >>> keys = jnp.array([[[0.0, 0.0, 0.0, 0.0], [4.0, 4.0, 4.0, 4.0]]])
@@ -224,7 +225,8 @@ def multi_head_attention(
     Raises:
         ValueError: shapes that do not fit each other or the heads, a scale that is not finite, an unknown
             implementation, or one that does not take these arrays.
-        TypeError: arrays that are not floating, or of different dtypes; a mask that is not boolean.
+        TypeError: arrays that are not floating, or of different dtypes; a mask that is not boolean; a scale
+            that is no number.
 
     Example:
         >>> x = jnp.ones((2, 5, 6))
@@ -320,6 +322,8 @@ def _check_heads(num_heads: Any, query: jax.Array, values: jax.Array) -> None:
 def _checked_scale(op: str, scale: Any, features: int) -> Any:
     if scale is None:
         return 1 / math.sqrt(features)
+    if not isinstance(scale, int | float) and not hasattr(scale, "dtype"):
+        raise TypeError(parts.words(op, "scale", repr(scale), "a number", "scale=None"))
     if isinstance(scale, int | float) and not math.isfinite(scale):
         raise ValueError(parts.words(op, "scale", repr(scale), "a finite number", "scale=None"))
     return scale

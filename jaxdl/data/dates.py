@@ -69,9 +69,9 @@ def dates(
     """Draw dates in many human styles, all different, each with its ISO form yyyy-mm-dd.
 
     English, German, French and Spanish: months by name or number, weekdays, ordinals, years of two digits, in
-    small or capital letters too. Every text has one meaning: slashes are month/day/year, dots day.month.year,
-    and years of two digits stand for those between the first and the last one. So no text of one call is
-    another's twin: whatever part is held out was never seen.
+    small or capital letters too. Every text has one meaning: slashes are month/day/year, or year/month/day
+    where the year comes first, dots day.month.year, and years of two digits stand for those between the first
+    and the last one. So no text of one call is another's twin: whatever part is held out was never seen.
 
     Args:
         count: how many.

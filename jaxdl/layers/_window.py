@@ -1,5 +1,6 @@
 """Checks of windows at the door of convolutions and pools."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ from jaxdl import _checks
 from jaxdl.errors import DtypeError, ShapeError, explain
 
 PADDINGS = ("SAME", "SAME_LOWER", "VALID")
+# Arguments of kernels that are wrong whatever the shapes are.
+NO_SHAPES = ("implementation", "scale")
 Padding = str | Sequence[tuple[int, int]]
 
 
@@ -62,10 +65,12 @@ def batch(op: str, value: Any, axes: int) -> jax.Array:
 
 @contextmanager
 def named_errors() -> Iterator[None]:
-    """Raise what a kernel says of a shape or a dtype as `ShapeError` or `DtypeError`."""
+    """Raise what a kernel says of a shape or a dtype as `ShapeError` or `DtypeError`; the rest as it is."""
     try:
         yield
     except ValueError as error:
+        if re.search(f"argument '({'|'.join(NO_SHAPES)})'", str(error)):
+            raise
         raise ShapeError(str(error)) from None
     except TypeError as error:
         raise DtypeError(str(error)) from None

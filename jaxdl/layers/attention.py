@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks
@@ -55,10 +56,17 @@ class AdditiveAttention(nnx.Module):
         self.key_kernel = nnx.Param(draw(rngs.params(), (self.key_features, units)))
         self.vector = nnx.Param(draw(rngs.params(), (units, 1))[:, 0])
 
-    def project(self, keys: jax.Array) -> jax.Array:
-        """Return ``U a`` of keys (batch, steps, key features), finite in padded steps too, for many calls."""
-        _check_features("AdditiveAttention", "keys", keys, self.key_features)
-        return keys @ self.key_kernel[...]
+    def project(self, keys: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+        """Return ``U a`` of keys (batch, steps, key features), for many calls.
+
+        Steps where the mask (batch, steps) is False may hold anything; without one, a NaN in padding would
+        come through in the gradient of U.
+        """
+        op = "AdditiveAttention"
+        _check_features(op, "keys", keys, self.key_features)
+        with _window.named_errors():
+            mask = parts.checked_mask(op, mask, keys[:, :1], keys)
+        return (keys if mask is None else jnp.where(mask[:, 0, :, None], keys, 0)) @ self.key_kernel[...]
 
     def __call__(
         self,
@@ -73,7 +81,7 @@ class AdditiveAttention(nnx.Module):
         if projected and values is None:
             raise ValueError(
                 explain("AdditiveAttention", "values", got="None", expected="values beside projected keys",
-                        fix="layer(query, layer.project(keys), keys, projected=True)")
+                        fix="layer(query, layer.project(keys, mask=mask), keys, mask=mask, projected=True)")
             )  # fmt: skip
         kernel = None if projected else self.key_kernel[...]
         with _window.named_errors():
@@ -126,7 +134,9 @@ class MultiHeadAttention(nnx.Module):
     """Attend with several heads: project query, keys and values, attend by shares, project the contexts.
 
     ``y = [head_1; ...; head_n] O`` with ``head_i = softmax(q_i k_i^T / sqrt(features / n)) v_i`` and q, k and
-    v the projections of query, keys and values, each with a bias.
+    v the projections of query, keys and values, each with a bias. A query that attends nothing gets 0, not
+    the bias. In self-attention, where the call leaves the keys out, a step at which a mask (batch, steps) is
+    False is padding and does not ask either; a mask with a row for each query says itself which of them ask.
 
     Args:
         features: size of the last axis of the query and of the output.
@@ -141,7 +151,8 @@ class MultiHeadAttention(nnx.Module):
     Raises:
         ShapeError: arrays of other shapes, or a mask that does not fit.
         DtypeError: arrays that are not floating, or a mask that is not boolean.
-        ValueError: a size below 1, features that the heads do not divide, an unknown implementation.
+        ValueError: a size below 1, features that the heads do not divide, a flag that is neither True nor
+            False, an implementation that is unknown or, when called, does not take these arrays.
 
     Example:
         >>> import jax.numpy as jnp
@@ -175,7 +186,8 @@ class MultiHeadAttention(nnx.Module):
                 explain(op, "features", got=features, expected=f"a multiple of the {num_heads} heads",
                         fix=f"features={-(-features // num_heads) * num_heads}")
             )  # fmt: skip
-        _checks.one_of(op, "causal", causal, (True, False))
+        for name, flag in (("use_bias", use_bias), ("causal", causal)):
+            _checks.one_of(op, name, flag, (True, False))
         _checks.one_of(op, "implementation", implementation, (None, *attention.IMPLEMENTATIONS))
         self.causal, self.implementation = causal, implementation
         key_features = features if key_features is None else key_features
@@ -203,6 +215,7 @@ class MultiHeadAttention(nnx.Module):
 
         The mask may be (batch, heads, queries, steps) too, and so are the weights that are returned.
         """
+        alone = keys is None
         keys = query if keys is None else keys
         values = keys if values is None else values
         sizes = (self.features, self.key_features, self.value_features)
@@ -212,13 +225,28 @@ class MultiHeadAttention(nnx.Module):
         with _window.named_errors():
             parts.check_arrays(op, query, keys, values)
             mask = parts.checked_mask(op, mask, query, keys, heads=self.num_heads)
+            mask = self._whole(mask, query.shape[1], keys.shape[1], alone=alone)
             # Before the projections, whose gradients would be NaN from a NaN in the padding.
             query, keys, values = parts.cleaned(query, keys, values, mask)
             context, weights = attention.multi_head_attention(
                 self.query(query), self.key(keys), self.value(values), num_heads=self.num_heads, mask=mask,
-                causal=self.causal, implementation=self.implementation,
+                implementation=self.implementation,
             )  # fmt: skip
-        return Attended(self.out(context), weights)
+        context = self.out(context)
+        if mask is not None:
+            asking = (mask.any(1) if mask.ndim == 4 else mask).any(-1)
+            context = jnp.where(asking[..., None], context, 0)
+        return Attended(context, weights)
+
+    def _whole(self, mask: jax.Array | None, queries: int, steps: int, *, alone: bool) -> jax.Array | None:
+        """Return the mask with what `causal` and padding that would ask leave out of it."""
+        if mask is not None and alone and mask.shape[-2] == 1:
+            there = mask.any(1, keepdims=True) if mask.ndim == 4 else mask
+            mask = mask & jnp.swapaxes(there, -1, -2)
+        if not self.causal:
+            return mask
+        before = jnp.tril(jnp.ones((queries, steps), bool))[None]
+        return before if mask is None else mask & before
 
 
 def _check_features(op: str, name: str, array: Any, features: int) -> None:

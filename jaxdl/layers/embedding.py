@@ -17,13 +17,14 @@ class Embedding(nnx.Embed):
 
     A number outside [0, num_embeddings), negative ones included, is an error where it is known, and inside a
     compiled program makes its own vectors NaN; flax and NumPy read -1 as the last one. It equals the product
-    of `E` with a one-hot row.
+    of `E` with a one-hot row. The vectors have the dtype of `E` when it is called, so that those of
+    `net.mixed_precision` are of few bits; flax keeps the dtype of the constructor.
 
     Args:
         num_embeddings: how many numbers there are, such as ``len(vocabulary)``.
         features: size of a vector.
         embedding_init: initialiser of E; N(0, 1) by default, as torch's.
-        options: what else `flax.nnx.Embed` takes: `dtype`, `param_dtype`, ...
+        options: what else `flax.nnx.Embed` takes: `dtype` of the vectors, `param_dtype`, ...
         rngs: the random streams of the constructor.
 
     Raises:
@@ -56,6 +57,8 @@ class Embedding(nnx.Embed):
         )
         start = embedding_init or normal(stddev=1.0)
         super().__init__(count, size, embedding_init=start, rngs=rngs, **options)
+        # flax puts the dtype of the table here, in which a table that is cast later would be looked up.
+        self.dtype = options.get("dtype")
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         """Map numbers (...), integers, to their vectors (..., features)."""

@@ -10,8 +10,9 @@ from jax import lax
 
 from jaxdl import _checks
 from jaxdl.errors import explain
+from jaxdl.initializers import normal
 from jaxdl.kernels import recurrent
-from jaxdl.layers import Dropout, Linear
+from jaxdl.layers import Dropout, Embedding, Linear
 from jaxdl.layers.recurrent import GRU, LSTM
 from jaxdl.models import _configs, _translation
 from jaxdl.models._translation import END, PADDING, START, Memory
@@ -108,8 +109,11 @@ class EncoderDecoder(nnx.Module):
     def __init__(self, config: EncoderDecoderConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
         features, embedding = config.features, config.embedding
-        self.source_embedding = nnx.Embed(config.source_vocabulary, embedding, rngs=rngs)
-        self.target_embedding = nnx.Embed(config.target_vocabulary, embedding, rngs=rngs)
+        start = normal(stddev=embedding**-0.5)
+        self.source_embedding, self.target_embedding = (
+            Embedding(vocabulary, embedding, embedding_init=start, rngs=rngs)
+            for vocabulary in (config.source_vocabulary, config.target_vocabulary)
+        )
         self.encoder = CELLS[config.cell](embedding, features, bidirectional=True, rngs=rngs)
         self.bridge = Linear(2 * features, features, rngs=rngs)
         self.look = _translation.Look(config.attention, features, config.units, rngs=rngs)

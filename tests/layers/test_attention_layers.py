@@ -12,6 +12,8 @@ from flax import nnx
 
 from jaxdl import layers, net
 from jaxdl.errors import DtypeError, ShapeError
+from jaxdl.kernels import attention
+from jaxdl.layers import _window
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "attention.npz"
 QUERY, KEYS = jnp.ones((2, 3, 4)), jnp.ones((2, 5, 6))
@@ -76,9 +78,9 @@ def test_several_heads_equal_torch(golden: dict[str, np.ndarray]) -> None:
 
 def test_the_golden_file_is_what_torch_gives(golden: dict[str, np.ndarray]) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; the golden file stands in for it")
-    from golden import attention
+    from golden import attention as oracle
 
-    for name, value in attention.torch_heads(torch).items():
+    for name, value in oracle.torch_heads(torch).items():
         np.testing.assert_allclose(golden[name], value, rtol=1e-5, atol=1e-6)
 
 
@@ -103,15 +105,87 @@ def test_padding_changes_no_bit(kind: str) -> None:
     assert all(leaf.any() for name in trained for leaf in jax.tree.leaves(found[0]["inner"][name]))
 
 
+AHEAD = np.tri(3, 3, -1, dtype=bool)[None]
+FROM = np.arange(3) >= np.array([[0], [2]])
+UPTO = np.arange(3) < np.array([[3], [1]])
+
+
+@pytest.mark.parametrize(
+    ("causal", "steps", "mask", "inside"),
+    [
+        (True, 5, None, [[True] * 3 + [False] * 2] * 2),
+        (True, None, FROM, FROM),
+        (True, None, UPTO, UPTO),
+        (False, None, UPTO, UPTO),
+        (False, None, np.stack([UPTO] * 2, 1)[:, :, None], UPTO),
+        (False, None, UPTO[:, None] & UPTO[:, :, None], UPTO),
+    ],
+    ids=["more steps than queries", "left", "causal and padded", "padded", "heads", "rows"],
+)
+def test_several_heads_and_steps_that_nobody_looks_at(
+    causal: bool, steps: int | None, mask: Any, inside: Any
+) -> None:
+    """NaN there, in the keys, or in self-attention in the query too: the gradients by a bit."""
+    graph, start = nnx.split(layers.MultiHeadAttention(4, 2, causal=causal, rngs=nnx.Rngs(0)))
+    rng = np.random.default_rng(0)
+    x, keys = (rng.normal(size=(2, size, 4)).astype(np.float32) for size in (3, steps or 3))
+
+    @jax.jit
+    @functools.partial(jax.grad, has_aux=True)
+    def slopes(state: Any, filled: Any) -> Any:
+        args = (filled,) if steps is None else (x, filled)
+        attended = nnx.merge(graph, state)(*args, mask=mask)
+        return jnp.sum(jnp.cos(attended.context)), attended
+
+    fills = [slopes(start, np.where(np.asarray(inside)[..., None], keys, fill)) for fill in (0.0, np.nan)]
+    jax.tree.map(np.testing.assert_array_equal, *fills)
+    gradients, attended = fills[0]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(fills[0]))
+    assert all(leaf.any() for leaf in jax.tree.leaves(gradients["out"]))
+    if steps is None:
+        assert not np.asarray(attended.context)[~np.asarray(inside)].any()
+
+
+def test_a_query_whose_step_nobody_attends_may_ask() -> None:
+    """Steps that look at earlier ones alone: the last is seen by none, and looks at all others."""
+    layer = layers.MultiHeadAttention(4, 2, rngs=nnx.Rngs(0))
+    layer.out.bias[...] = jnp.ones(4)
+    context, weights = layer(QUERY, mask=AHEAD)
+    np.testing.assert_allclose(weights[0, 0], [[0, 0, 0], [1, 0, 0], [0.5, 0.5, 0]], rtol=1e-6)
+    assert not np.asarray(context)[:, 0].any()
+    assert np.asarray(context)[:, 2].any()
+
+
 def test_keys_projected_once() -> None:
     layer = made("additive")
     direct = layer(QUERY, KEYS, mask=MASK)
     once = layer(QUERY, layer.project(KEYS), KEYS, mask=MASK, projected=True)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), direct, once)
+    keys = np.random.default_rng(0).normal(size=KEYS.shape).astype(np.float32)
+
+    def slope(kernel: jax.Array, fill: float) -> jax.Array:
+        graph, state = nnx.split(layer)
+        state["key_kernel"] = state["key_kernel"].replace(kernel)
+        twin, filled = nnx.merge(graph, state), jnp.where(MASK[..., None], keys, fill)
+        found = twin(QUERY, twin.project(filled, mask=MASK), filled, mask=MASK, projected=True)
+        return jnp.sum(jnp.sin(found.weights))
+
+    plain, odd = (jax.grad(slope)(layer.key_kernel[...], fill) for fill in (0.0, jnp.nan))
+    np.testing.assert_array_equal(plain, odd)
+    assert plain.any()
+    with pytest.raises(ShapeError, match=r"'mask' is of shape \(2, 4\)"):
+        layer.project(KEYS, mask=MASK[:, :4])
     with pytest.raises(ValueError, match="expected values beside projected keys"):
         layer(QUERY, layer.project(KEYS), projected=True)
     with pytest.raises(ShapeError, match=r"expected \(batch, steps, 6\)"):
         layer.project(QUERY)
+
+
+@pytest.mark.parametrize("option", [{"implementation": "flash"}, {"scale": float("nan")}])
+def test_what_a_kernel_says_of_an_option_is_no_matter_of_shapes(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"'{next(iter(option))}' is") as caught, _window.named_errors():
+        attention.multi_head_attention(QUERY, QUERY, QUERY, num_heads=2, **option)
+    assert type(caught.value) is ValueError
 
 
 def test_an_overflow_poisons_and_an_empty_sequence_is_zero() -> None:
@@ -130,6 +204,7 @@ def test_an_overflow_poisons_and_an_empty_sequence_is_zero() -> None:
         (lambda r: layers.MultiHeadAttention(6, 4, rngs=r), ValueError, "Fix: features=8"),
         (lambda r: layers.MultiHeadAttention(6, 0, rngs=r), ValueError, "'num_heads' is 0"),
         (lambda r: layers.MultiHeadAttention(6, 2, causal="no", rngs=r), ValueError, "'causal' is 'no'"),
+        (lambda r: layers.MultiHeadAttention(6, 2, use_bias="no", rngs=r), ValueError, "'use_bias' is 'no'"),
         (lambda r: layers.MultiHeadAttention(6, 2, implementation="fast", rngs=r), ValueError, "'fast'"),
         (
             lambda r: layers.MultiHeadAttention(6, 2, key_features=0, rngs=r),

@@ -247,6 +247,29 @@ def test_learns_to_reverse() -> None:
     assert (np.asarray(said) == target[90:]).all(1).mean() >= 0.9
 
 
+def test_fit_and_a_member_of_a_sweep_are_the_same() -> None:
+    """Two batches of four by three epochs, the target both an input and what is told."""
+    config = EncoderDecoderConfig(6, 6, 3, features=4, embedding=3, units=4, cell="gru")
+    made, rng = network(config), np.random.default_rng(0)
+    # NumPy draws the parameters: an orthogonal start costs most to compile.
+    shapes = jax.eval_shape(made.init, jax.random.key(0))
+    drawn = jax.tree.map(lambda leaf: rng.normal(scale=0.5, size=leaf.shape).astype(leaf.dtype), shapes)
+    made = dataclasses.replace(made, init=lambda key: jax.tree.map(jnp.asarray, drawn))
+    source = rng.integers(3, 6, (8, 3)).astype(np.int32)
+    target = source[:, ::-1] * np.array([1, 1, 0], np.int32) + np.array([0, 0, 2], np.int32)
+    options: dict[str, Any] = {
+        "loss": functools.partial(losses.sequence_cross_entropy, padding=0), "epochs": 3, "batch_size": 4,
+        "optimizer": lambda hyper: optax.sgd(hyper["learning_rate"]), "progress": "off",
+    }  # fmt: skip
+    examples = ({"source": source, "target": target}, target)
+    fitted = train.fit(made, examples, seed=3, hyper={"learning_rate": 0.1}, **options)
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+    grid = train.points.grid(learning_rate=[0.0, 0.1])
+    sweep = train.sweep(made, examples, seeds=3, hyper=grid, strategy="scan", **options)
+    jax.tree.map(np.testing.assert_array_equal, sweep.member(1).params, fitted.params)
+    jax.tree.map(np.testing.assert_array_equal, sweep.member(0).params, drawn[0])
+
+
 def test_dropout_by_the_name_of_a_hyperparameter() -> None:
     made = network(dataclasses.replace(SMALL, dropout="dropout"))
     params, state = started(SMALL)

@@ -71,7 +71,10 @@ DOT_BAD: tuple[Bad, ...] = (
     *SHAPES_BAD,
     ((QUERY[..., :3], KEYS, KEYS), {}, ValueError, "'keys' is of 4 features; expected the 3 of 'query'"),
 )
-SCALE_BAD: Bad = ((QUERY, KEYS, KEYS), {"scale": float("nan")}, ValueError, "'scale' is nan")
+SCALE_BAD: tuple[Bad, ...] = (
+    ((QUERY, KEYS, KEYS), {"scale": float("nan")}, ValueError, "'scale' is nan"),
+    ((QUERY, KEYS, KEYS), {"scale": "a"}, TypeError, "'scale' is 'a'; expected a number"),
+)
 ADDITIVE_BAD: tuple[Bad, ...] = (
     *(((*args, *SCORER), *rest) for args, *rest in SHAPES_BAD),  # type: ignore[misc]
     ((QUERY, KEYS, KEYS, NEEDED.T, NEEDED, jnp.ones(6)), {}, ValueError, r"'query_weight' is of shape"),
@@ -81,7 +84,7 @@ ADDITIVE_BAD: tuple[Bad, ...] = (
     ((QUERY, KEYS, KEYS, NEEDED, NEEDED, [1.0]), {}, TypeError, "'vector' is a list"),
 )
 HEADS_BAD: tuple[Bad, ...] = (
-    *DOT_BAD, SCALE_BAD,
+    *DOT_BAD, *SCALE_BAD,
     ((QUERY, KEYS, KEYS), {"num_heads": 3}, ValueError, "'query' is of 4 features; expected a multiple of"),
     ((QUERY, KEYS, KEYS), {"num_heads": 0}, ValueError, "'num_heads' is 0"),
     ((QUERY, KEYS, KEYS[..., :3]), {}, ValueError, "'values' is of 3 features"),
@@ -129,7 +132,7 @@ OPS: tuple[Op, ...] = (
         lambda query, keys, values: weighted(
             products(query, keys, 1 / math.sqrt(query.shape[-1])), values, MASK.any(1)[:, None]
         ),
-        (*DOT_BAD, SCALE_BAD),
+        (*DOT_BAD, *SCALE_BAD),
         differentiable=(0, 1, 2), batched=False, length=9,
         extremes=tuple((np.resize(x, (2, 2, 7)), *(np.resize(x, (2, 5, 7)),) * 2) for x in LEVELS),
     ),
