@@ -9,7 +9,7 @@ from flax import nnx
 from jax import lax
 
 from jaxdl import _checks
-from jaxdl.errors import explain
+from jaxdl.errors import ShapeError, explain
 from jaxdl.initializers import normal
 from jaxdl.kernels import recurrent
 from jaxdl.layers import Dropout, Embedding, Linear
@@ -127,6 +127,12 @@ class EncoderDecoder(nnx.Module):
         source, target = _translation.read("EncoderDecoder", x)
         if target is None:
             return self._greedy(source)[0] if self.config.beams == 1 else self._search(source)
+        if target.shape[1] > self.config.target_steps:
+            raise ShapeError(
+                explain("EncoderDecoder", "target", got=f"of {target.shape[1]} steps",
+                        expected=f"at most target_steps={self.config.target_steps}, which are decoded",
+                        fix=f"EncoderDecoderConfig(target_steps={target.shape[1]}, ...)")
+            )  # fmt: skip
         return self._teach(source, target)[0]
 
     def attention_weights(self, x: Any) -> jax.Array:

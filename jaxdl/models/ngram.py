@@ -42,8 +42,8 @@ def fit(
     Raises:
         DtypeError: tokens that are no integers.
         ShapeError: tokens that are not (texts, time), with 2 steps or more.
-        ValueError: a number or a token out of range, or a table of more than 2^27 entries; traced tokens out
-            of range make the whole table NaN.
+        ValueError: a number or a token out of range, no token at all, padding before a token, or a table of
+            more than 2^27 entries; traced tokens out of range make the whole table NaN.
 
     Example:
         >>> model = fit(jnp.array([[1, 4, 4, 2], [1, 4, 2, 0]]), vocabulary_size=5, order=2)
@@ -122,6 +122,14 @@ def _checked(op: str, tokens: jax.Array, size: int) -> jax.Array:
         )  # fmt: skip
     if not isinstance(tokens, jax.core.Tracer):
         numbers = np.asarray(tokens)
+        gaps = ((numbers[:, :-1] == 0) & (numbers[:, 1:] != 0)).any(axis=1)
+        if gaps.any() or not numbers.any():
+            raise ValueError(
+                explain(op, "tokens", expected="texts, each with its padding behind it",
+                        got=f"with padding before a token in text {int(gaps.argmax())}"
+                        if gaps.any() else "without any token",
+                        fix="data.pad([vocabulary.encode(text, start=True, end=True) for text in texts])[0]")
+            )  # fmt: skip
         bad = ((numbers < 0) | (numbers >= size)).any(axis=1)
         if bad.any():
             raise ValueError(

@@ -320,6 +320,7 @@ def test_configs_refuse(change: dict[str, Any], error: type[Exception], words: s
         (SOURCE.astype(np.float32), DtypeError, "of dtype float32"),
         ({"source": SOURCE, "target": TARGET[0]}, ShapeError, r"x\['target'\]' is of shape \(5,\)"),
         ({"source": SOURCE, "target": TARGET[:2]}, ShapeError, r"30 sequences, as many as in x\['source'\]"),
+        ({"source": SOURCE, "target": np.tile(TARGET, (1, 3))}, ShapeError, "at most target_steps="),
         ({"target": TARGET}, ValueError, r"a dict of \['target'\]; expected 'source'"),
         (
             {"source": SOURCE, "lengths": SOURCE[:, 0]},

@@ -27,6 +27,8 @@ CALLS: tuple[Call, ...] = (
             *TOKENS_BAD,
             ((TOKENS,), {"vocabulary_size": 1}, ValueError, "'vocabulary_size' is 1"),
             ((TOKENS,), {"order": 0}, ValueError, "'order' is 0"),
+            ((TOKENS * 0,), {}, ValueError, "without any token"),
+            ((jnp.array([[1, 2, 0], [1, 0, 2]]),), {}, ValueError, "padding before a token in text 1"),
             ((TOKENS,), {"vocabulary_size": 1000}, ValueError, "at most 134,217,728"),
             ((TOKENS,), {"added": 0.0}, ValueError, r"'added' is 0.0; expected \(0, inf\)"),
             ((TOKENS,), {"also": (3, 5)}, ValueError, r"'also' is \(3, 5\); expected tokens in \[0, 5\)"),
