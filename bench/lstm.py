@@ -1,4 +1,4 @@
-"""An LSTM with a linear head on its last step, trained by SGD: a loop of products too small for two cores."""
+"""An LSTM with a linear head on its last step, trained by SGD: a loop of many small products."""
 
 from bench import sequences
 from bench.case import Case

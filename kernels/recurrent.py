@@ -39,6 +39,7 @@ from ._recurrent_checks import check, inside, one_of
 from ._recurrent_loops import differentiated, project, scanned
 
 # Of batch x features: from here on the projected inputs of all steps no longer pay for the memory they move.
+# Measured at 4,096, where they pay, and here; nothing between.
 WIDE = 2**14
 IMPLEMENTATIONS = ("scan", "inner", "hoisted", "summed", "cudnn")
 # Part of the key of jit's caches: what was traced by one formulation is traced anew for another.

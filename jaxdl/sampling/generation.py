@@ -53,8 +53,8 @@ def generate(
         steps: tokens to generate at most.
         start: the token that is fed in first, one for all, or (batch,) integers.
         end: the token that ends a sequence.
-        temperature: as in `sample`.
-        top_k: as in `sample`.
+        temperature: as in `sample`; for drawing only.
+        top_k: as in `sample`; for drawing only.
         padding: the token behind the end.
 
     Returns:
@@ -63,7 +63,7 @@ def generate(
     Raises:
         DtypeError: no typed key, or a number that is not whole.
         ShapeError: `step` does not return a carry like the one it took, and logits (batch, classes).
-        ValueError: a number out of range.
+        ValueError: a number out of range, or a temperature or `top_k` without a key.
 
     Example:
         >>> def count_down(carry, tokens):
