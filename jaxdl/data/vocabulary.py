@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from jaxdl import _checks
+from jaxdl._tokens import END as END
+from jaxdl._tokens import PADDING as PADDING
+from jaxdl._tokens import START as START
+from jaxdl._tokens import UNKNOWN as UNKNOWN
 from jaxdl.data._validate import as_numbers, position
 from jaxdl.errors import DtypeError, explain
 
-PADDING, START, END, UNKNOWN = range(4)
 SPECIAL = ("<padding>", "<start>", "<end>", "<unknown>")
 UNITS = ("characters", "words")
 _SHOWN = "\N{REPLACEMENT CHARACTER}"

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks, _targets
+from jaxdl._tokens import END, PADDING
 from jaxdl.errors import ShapeError, explain
 from jaxdl.kernels.attention import Attended
 from jaxdl.layers import AdditiveAttention, DotAttention, Linear
 
-# The numbers that `jaxdl.data.Vocabulary` gives.
-PADDING, START, END = range(3)
 ATTENTIONS = ("additive", "dot", "scaled_dot", "none")
 PARTS = ("source", "target")
 

@@ -9,13 +9,14 @@ from flax import nnx
 from jax import lax
 
 from jaxdl import _checks
+from jaxdl._tokens import END, PADDING, START
 from jaxdl.errors import ShapeError, explain
 from jaxdl.initializers import normal
 from jaxdl.kernels import recurrent
 from jaxdl.layers import Dropout, Embedding, Linear
 from jaxdl.layers.recurrent import GRU, LSTM
 from jaxdl.models import _configs, _translation
-from jaxdl.models._translation import END, PADDING, START, Memory
+from jaxdl.models._translation import Memory
 from jaxdl.sampling import beam_search
 
 CELLS: dict[str, Any] = {"lstm": LSTM, "gru": GRU}

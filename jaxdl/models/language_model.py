@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks, _targets
+from jaxdl._tokens import PADDING
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.layers import GRU, LSTM, RNN, Dropout, Embedding, Linear
 from jaxdl.models import _configs
 
 CELLS: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
-PADDING = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks, _targets
+from jaxdl._tokens import PADDING, START
 from jaxdl.errors import ShapeError, explain
 
-PADDING, START = 0, 1
 LARGEST = 2**27  # entries of a table
 
 

@@ -16,7 +16,6 @@ from flax import nnx
 from jaxdl import data, losses, net, optim, train
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.models import EncoderDecoder, EncoderDecoderConfig
-from jaxdl.models import _translation as parts
 
 # One shape for all tests, as compiling is the cost.
 SMALL = EncoderDecoderConfig(7, 7, 5, features=16, embedding=8, units=8, cell="gru")
@@ -72,10 +71,6 @@ def changed(params: Any, name: str, row: int, value: float) -> Any:
     return params | {name: params[name] | {part: params[name][part].at[row].set(value)}}
 
 
-def test_the_numbers_are_those_of_vocabularies() -> None:
-    assert (parts.PADDING, parts.START, parts.END) == (data.PADDING, data.START, data.END)
-
-
 @pytest.mark.parametrize(("attention", "cell"), KINDS)
 def test_padding_changes_no_bit(attention: str, cell: str) -> None:
     """NaN in the embedding of the padding, of source and target, which is fed in at every padded step."""
@@ -121,7 +116,7 @@ def test_logits_equal_a_loop() -> None:
     states, look = np.concatenate([forward, backward], 1), p["look"]["scorer"]
     last = np.concatenate([forward[-1], backward[0]])
     h = np.tanh(last @ p["bridge"]["kernel"] + p["bridge"]["bias"])
-    for t, token in enumerate((parts.START, TARGET[1, 0])):
+    for t, token in enumerate((data.START, TARGET[1, 0])):
         scores = np.tanh(h @ look["query_kernel"] + states @ look["key_kernel"]) @ look["vector"]
         alpha = np.exp(scores) / np.exp(scores).sum()
         context = alpha @ states
