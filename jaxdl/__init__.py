@@ -2,6 +2,7 @@
 
 from . import activations as activations
 from . import backprop as backprop
+from . import boxes as boxes
 from . import data as data
 from . import descent as descent
 from . import errors as errors

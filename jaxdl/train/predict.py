@@ -28,7 +28,7 @@ def predict(
     batch_size: int = 1024,
     scaling: Any = None,
     hyper: Hyper | None = None,
-) -> np.ndarray:
+) -> Any:
     """Return the outputs of a network in evaluation mode, each example exactly once.
 
     Args:
@@ -41,7 +41,7 @@ def predict(
         hyper: hyperparameters, for networks that read any in evaluation.
 
     Returns:
-        NumPy array (examples, ...).
+        NumPy array (examples, ...); of a network with several outputs their tree, each array so.
 
     Raises:
         ShapeError: no example, examples that the network does not take, or outputs not by example.
@@ -70,13 +70,19 @@ def predict(
     # The last batch reaches back, so that all batches have one shape; what was seen is cut off.
     starts = [min(start, examples - size) for start in range(0, examples, size)]
     parts = [run(params, state, _rows(arrays, start, size), scaling, hyper) for start in starts]
-    if getattr(parts[0], "shape", ())[:1] != (size,):
+    if any(jnp.shape(output)[:1] != (size,) for output in jax.tree.leaves(parts[0])):
         raise ShapeError(
             explain("predict", "net", got=f"a network with outputs {jax.tree.map(jnp.shape, parts[0])}",
-                    expected=f"one array of outputs ({size}, ...)", fix="return one output an example")
+                    expected=f"outputs ({size}, ...)", fix="return one output an example")
         )  # fmt: skip
     last = examples - size * (len(parts) - 1)
-    return np.concatenate([*(np.asarray(part) for part in parts[:-1]), np.asarray(parts[-1])[-last:]])
+
+    def joined(*outputs: Any) -> np.ndarray:
+        return np.concatenate(
+            [*(np.asarray(output) for output in outputs[:-1]), np.asarray(outputs[-1])[-last:]]
+        )
+
+    return jax.tree.map(joined, *parts)
 
 
 def evaluate(
