@@ -48,7 +48,7 @@ class Trained:
     scaling: Any
     reduction: str
 
-    def predict(self, inputs: Any, *, batch_size: int = 1024) -> np.ndarray:
+    def predict(self, inputs: Any, *, batch_size: int = 1024) -> Any:
         """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
         return predict(self.net, self.params, self.state, inputs, batch_size=batch_size,
                        scaling=self.scaling, hyper=self.hyper)  # fmt: skip
