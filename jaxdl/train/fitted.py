@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxdl.errors import explain
 from jaxdl.net import Net, Tree
