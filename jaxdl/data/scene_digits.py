@@ -108,7 +108,7 @@ def scene_digits(images: Any = None, labels: Any = None) -> SceneDigits:
                                  expected=f"one for each of the {len(pixels)} images",
                                  fix="make the lengths equal"))  # fmt: skip
     inked = pixels >= INK
-    axes: list[np.ndarray] = [inked.any(1), inked.any(2)]
+    axes = [np.asarray(inked.any(1)), np.asarray(inked.any(2))]
     ends = [axis.argmax(1) for axis in axes]
     ends += [axis.shape[1] - axis[:, ::-1].argmax(1) for axis in axes]
     return SceneDigits(

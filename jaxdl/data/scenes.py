@@ -69,7 +69,7 @@ def scenes(
     Example:
         >>> pictures, targets = scenes(jax.random.key(0), 4, size=48, objects=(1, 3), clutter=0)
         >>> pictures.shape, targets["boxes"].shape, targets["mask"].sum(1).tolist()
-        ((4, 48, 48, 1), (4, 3, 4), [2, 3, 3, 3])
+        ((4, 48, 48, 1), (4, 3, 4), [2, 3, 2, 3])
     """
     config = SceneConfig(size, objects, places, scales, max_overlap, contrast, noise, clutter)
     key, digits = _checks.key("scenes", key), _digits(images, labels)
