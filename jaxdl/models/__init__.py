@@ -6,6 +6,7 @@ from . import logistic_regression as logistic_regression
 from . import ngram as ngram
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
+from . import yolo as yolo
 from ._linear import LinearModel as LinearModel
 from ._residual import BasicBlock as BasicBlock
 from ._residual import Bottleneck as Bottleneck
@@ -42,3 +43,5 @@ from .vgg import VGG as VGG
 from .vgg import VGGConfig as VGGConfig
 from .volume_net import VolumeNet as VolumeNet
 from .volume_net import VolumeNetConfig as VolumeNetConfig
+from .yolo import Yolo as Yolo
+from .yolo import YoloConfig as YoloConfig

@@ -38,6 +38,7 @@ KINDS = {
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
+    "Yolo": (models.YoloConfig, models.Yolo),
 }
 
 
