@@ -1,5 +1,7 @@
 """Losses. Each returns one value per example; `reduce` turns these into the scalar to be differentiated."""
 
+from jaxdl._yolo import YoloOutputs as YoloOutputs
+
 from ._heads import WithAuxiliary as WithAuxiliary
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
@@ -25,3 +27,7 @@ from .similarity import DISTANCES as DISTANCES
 from .similarity import contrastive as contrastive
 from .similarity import distance as distance
 from .similarity import triplet as triplet
+from .yolo import CLASS_LOSSES as CLASS_LOSSES
+from .yolo import yolo_anchors as yolo_anchors
+from .yolo import yolo_unplaced as yolo_unplaced
+from .yolo import yolo_v1 as yolo_v1

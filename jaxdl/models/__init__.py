@@ -6,6 +6,7 @@ from . import logistic_regression as logistic_regression
 from . import ngram as ngram
 from . import perceptron as perceptron
 from . import softmax_regression as softmax_regression
+from . import yolo as yolo
 from ._linear import LinearModel as LinearModel
 from ._residual import BasicBlock as BasicBlock
 from ._residual import Bottleneck as Bottleneck
@@ -47,3 +48,5 @@ from .volume_net import VolumeNet as VolumeNet
 from .volume_net import VolumeNetConfig as VolumeNetConfig
 from .window_classifier import WindowClassifier as WindowClassifier
 from .window_classifier import WindowClassifierConfig as WindowClassifierConfig
+from .yolo import Yolo as Yolo
+from .yolo import YoloConfig as YoloConfig

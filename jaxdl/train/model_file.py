@@ -40,6 +40,7 @@ KINDS = {
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
     "WindowClassifier": (models.WindowClassifierConfig, models.WindowClassifier),
+    "Yolo": (models.YoloConfig, models.Yolo),
 }
 
 
