@@ -1,0 +1,6 @@
+"""Region proposals for R-CNN and Fast R-CNN, on the host in NumPy, and the crops of images at them."""
+
+from .batch import propose as propose
+from .recall import recall as recall
+from .search import selective_search as selective_search
+from .segmentation import graph_segmentation as graph_segmentation
