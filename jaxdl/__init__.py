@@ -1,6 +1,7 @@
 """Deep learning as pure JAX functions: a whole training run, or a sweep of them, is one compiled program."""
 
 from . import activations as activations
+from . import anchors as anchors
 from . import backprop as backprop
 from . import boxes as boxes
 from . import data as data
