@@ -85,6 +85,6 @@ def _boxes_and_scores(
     """Return boxes (regions, classes, 4) and scores (regions, classes) of one image."""
     # A score of -inf is below every threshold.
     scores = jnp.where(mask[:, None], jax.nn.softmax(logits)[:, 1:], -jnp.inf)
-    by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES)
+    by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
     found = boxes.clip(boxes.decode(by_class, regions[:, None]), size[0], size[1])
     return jnp.broadcast_to(found, (*scores.shape, 4)), scores

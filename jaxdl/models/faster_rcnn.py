@@ -231,9 +231,9 @@ def detect(
         ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
 
     Example:
-        >>> model = FasterRCNN(FasterRCNNConfig(stages=((2,), (4,)), proposals=5), rngs=nnx.Rngs(0))
-        >>> images = jax.ShapeDtypeStruct((2, 16, 24, 1), jnp.float32)
-        >>> nnx.eval_shape(lambda x: detect(model(x), max_outputs=8), images).boxes.shape
+        >>> config, images = FasterRCNNConfig(stages=((2,), (4,)), proposals=5), jnp.ones((2, 16, 24, 1))
+        >>> run = lambda: detect(FasterRCNN(config, rngs=nnx.Rngs(0))(images), max_outputs=8)
+        >>> nnx.eval_shape(run).boxes.shape
         (2, 8, 4)
     """
     return _regions.detections(
