@@ -34,7 +34,7 @@ def nms(
     def choose(left: jax.Array, _: None) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         best = jnp.argmax(left).astype(jnp.int32)
         found = left[best] > -jnp.inf
-        low, high = jnp.maximum(boxes[:, :2], boxes[best, :2]), jnp.minimum(boxes[:, 2:], boxes[best, 2:])
+        low, high = jnp.maximum(boxes[:, :2], boxes[best][None, :2]), jnp.minimum(boxes[:, 2:], boxes[best][None, 2:])
         sides = jnp.maximum(high - low, 0)
         # The maximum keeps the compiler from fusing the product into the subtraction, which rounds otherwise.
         shared = jnp.maximum(sides[:, 0] * sides[:, 1], 0.0)

@@ -1,5 +1,8 @@
 """Losses. Each returns one value per example; `reduce` turns these into the scalar to be differentiated."""
 
+from ._detectors import FasterRCNNOutputs as FasterRCNNOutputs
+from ._detectors import ProposalOutputs as ProposalOutputs
+from ._detectors import RegionOutputs as RegionOutputs
 from ._heads import WithAuxiliary as WithAuxiliary
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
@@ -14,6 +17,10 @@ from .penalties import proximal_l1 as proximal_l1
 from .penalties import soft_threshold as soft_threshold
 from .reduction import REDUCTIONS as REDUCTIONS
 from .reduction import reduce as reduce
+from .regions import OFFSET_SCALES as OFFSET_SCALES
+from .regions import faster_rcnn as faster_rcnn
+from .regions import region_heads as region_heads
+from .regions import region_proposals as region_proposals
 from .regression import huber as huber
 from .regression import non_negative_squared_error as non_negative_squared_error
 from .regression import smooth_l1 as smooth_l1

@@ -1,6 +1,7 @@
 """Models: a frozen config, named constructors, a flax module; one model, one file."""
 
 from . import decision_tree as decision_tree
+from . import faster_rcnn as faster_rcnn
 from . import linear_regression as linear_regression
 from . import logistic_regression as logistic_regression
 from . import ngram as ngram
@@ -17,6 +18,8 @@ from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
+from .faster_rcnn import FasterRCNN as FasterRCNN
+from .faster_rcnn import FasterRCNNConfig as FasterRCNNConfig
 from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception

@@ -28,6 +28,7 @@ KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
     "EncoderDecoder": (models.EncoderDecoderConfig, models.EncoderDecoder),
+    "FasterRCNN": (models.FasterRCNNConfig, models.FasterRCNN),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LanguageModel": (models.LanguageModelConfig, models.LanguageModel),
     "LeNet5": (models.LeNet5Config, models.LeNet5),
