@@ -13,7 +13,7 @@ TRUNCATE = 4.0
 
 
 def levels(op: str, argument: str, image: Any) -> np.ndarray:
-    """Return an image (height, width[, channels]) as float64 (height, width, channels) in [0, 255], or raise."""
+    """Return an image (height, width[, channels]) as float64 with channels, in [0, 255], or raise."""
     if not isinstance(image, np.ndarray) and not hasattr(image, "__array__"):
         raise DtypeError(
             explain(op, argument, got=f"a {type(image).__name__}", expected="an array",

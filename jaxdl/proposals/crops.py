@@ -162,7 +162,7 @@ def crops(
         )  # fmt: skip
     if not good.all():
         raise FormatError(
-            explain(op, "targets", got=f"unsound in image {int(good.argmin())}: a box without area, or a label",
+            explain(op, "targets", got=f"unsound in image {int(good.argmin())}",
                     expected=f"boxes with x2 > x1 and y2 > y1, labels in [0, {num_classes})",
                     fix="mend it, or set its mask to False")
         )  # fmt: skip

@@ -45,8 +45,8 @@ def recall(boxes: Any, mask: Any, targets: Mapping[str, Any], *, iou_threshold: 
             )  # fmt: skip
     if len(found) != len(objects):
         raise ShapeError(
-            explain("recall", "targets", got=f"of {len(objects)} images", expected=f"{len(found)}, as of the boxes",
-                    fix="pass the objects of the same images")
+            explain("recall", "targets", got=f"of {len(objects)} images",
+                    expected=f"{len(found)}, as of the boxes", fix="pass the objects of the same images")
         )  # fmt: skip
     hit = (_overlaps(found, objects) >= iou_threshold) & there[:, :, None] & wanted[:, None, :]
     with np.errstate(invalid="ignore"):
