@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxdl import _checks
 from jaxdl.errors import ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv, Flatten, Linear, MaxPool
 from jaxdl.losses import CropOutputs, RegionOutputs
@@ -66,7 +67,8 @@ class RCNN(nnx.Module):
     Of crops (batch, size, size, channels) it returns a `losses.CropOutputs`: that is how it is trained, with
     `proposals.crops` and `losses.crop_heads`. Of ``{"image": (batch, height, width, channels), "proposals":
     (batch, regions, 4), "proposal_mask": (batch, regions)}`` it warps every proposal to a crop and returns a
-    `losses.RegionOutputs`, which `detect` reads. Bytes are divided by 255, floats taken as they are.
+    `losses.RegionOutputs`, which `detect` reads. Bytes of images in the dict are divided by 255, so that crops
+    are trained on with ``scaling=scaling.pixels()``; floats are taken as they are.
 
     Args:
         config: sizes of the crops, and of the classifier where none is given.
@@ -81,7 +83,7 @@ class RCNN(nnx.Module):
 
     Example:
         >>> config = RCNNConfig(widths=(2, 4), hidden=8, crop_size=16)
-        >>> crops = jnp.ones((3, 16, 16, 1), jnp.uint8)
+        >>> crops = jnp.ones((3, 16, 16, 1))
         >>> nnx.eval_shape(lambda: RCNN(config, rngs=nnx.Rngs(0))(crops)).offsets.shape
         (3, 40)
 
@@ -99,7 +101,7 @@ class RCNN(nnx.Module):
     def __call__(self, x: Any) -> CropOutputs | RegionOutputs:
         """Map crops, or a dict of images, proposals and their mask, to what is said of each."""
         if not isinstance(x, Mapping):
-            return self._said(_proposed.pixels("RCNN", "x", x))
+            return self._said(_checks.floating("RCNN", "x", x))
         found, options = _proposed.read("RCNN", x, self.options.in_channels), self.options
         crops = warp(found.images, found.regions, size=options.crop_size, context=options.context)
         said = self._said(crops.reshape(-1, *crops.shape[2:]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.errors import DtypeError, explain
-from jaxdl.proposals import _grouping, _pixels, _regions, segmentation
+from jaxdl.proposals import _graph, _grouping, _pixels, _regions
 
 MEASURES = ("C", "T", "S", "F")
 
@@ -64,12 +64,12 @@ def selective_search(
     """
     op = "selective_search"
     found = _pixels.levels(op, "image", image)
-    check(scales, sigma, min_size, measures, max_proposals, min_side)
+    _check(scales, sigma, min_size, measures, max_proposals, min_side)
     seed = _checks.positive_integer(op, "seed", seed, least=0)
-    return search(found, scales, sigma, min_size, measures, max_proposals, min_side, (seed,))
+    return _search(found, scales, sigma, min_size, measures, max_proposals, min_side, seed)
 
 
-def check(scales: Any, sigma: Any, min_size: Any, measures: Any, max_proposals: Any, min_side: Any) -> None:
+def _check(scales: Any, sigma: Any, min_size: Any, measures: Any, max_proposals: Any, min_side: Any) -> None:
     """Raise where an argument of `selective_search` is not what it takes."""
     op = "selective_search"
     for name, values, fix in (("scales", scales, "(50.0, 150.0)"), ("measures", measures, "('CTSF',)")):
@@ -93,7 +93,7 @@ def check(scales: Any, sigma: Any, min_size: Any, measures: Any, max_proposals: 
         _checks.positive_integer(op, name, value)
 
 
-def search(
+def _search(
     levels: np.ndarray,
     scales: Sequence[float],
     sigma: float,
@@ -101,15 +101,14 @@ def search(
     measures: Sequence[str],
     max_proposals: int,
     min_side: float,
-    seed: tuple[int, ...],
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Search an image whose arguments are checked."""
     draw = np.random.default_rng(seed)
-    graph = segmentation.edges(_pixels.smoothed(levels, sigma))
+    graph = _graph.edges(_pixels.smoothed(levels, sigma))
     bins, total = _regions.bins(levels), float(levels.shape[0] * levels.shape[1])
     boxes = []
     for scale in scales:
-        labels = segmentation.segment(levels, graph, scale, min_size)
+        labels = _graph.segment(graph, levels.shape[:2], scale, min_size)
         regions, pairs = _regions.describe(labels, *bins), _regions.neighbours(labels)
         boxes += [_grouping.group(regions, pairs, total, letters) for letters in measures]
     ranks = np.concatenate([draw.random(len(part)) * np.arange(1, len(part) + 1) for part in boxes])
