@@ -27,7 +27,11 @@ def nms_case(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     scores = rng.integers(0, 100, BOXES).astype(np.float32) / 100
     found = overlaps(boxes[:200])
     value = found.flat[np.abs(found - np.float32(0.2 + 0.6 * seed / SEEDS)).argmin()]
-    return boxes, scores, np.array([np.nextafter(value, np.float32(0)), value, np.nextafter(value, np.float32(1))])
+    return (
+        boxes,
+        scores,
+        np.array([np.nextafter(value, np.float32(0)), value, np.nextafter(value, np.float32(1))]),
+    )
 
 
 def overlaps(boxes: np.ndarray) -> np.ndarray:

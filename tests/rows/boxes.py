@@ -306,10 +306,10 @@ OPS: tuple[Op, ...] = (
     ),
 )  # fmt: skip
 KERNEL_NMS_BAD: tuple[Bad, ...] = (
-    ((B[None], S), {}, ValueError, ""),
-    ((B, S[:1]), {}, ValueError, ""),
-    ((B, S), {"iou_threshold": 1.5}, ValueError, ""),
-    ((B, jnp.array([1, 2])), {}, TypeError, ""),
+    ((B[None], S), {}, ValueError, "of lax: 'boxes' is"),
+    ((B, S[:1]), {}, ValueError, "of lax: 'scores' is"),
+    ((B, S), {"iou_threshold": 1.5}, ValueError, "of lax: 'iou_threshold' is 1.5"),
+    ((B, jnp.array([1, 2])), {}, TypeError, "of lax: 'scores' is"),
 )
 CALLS: tuple[Call, ...] = (
     ("boxes.nms", suppress(boxes.nms), (*NMS_BAD, *LABELLED_BAD)),
