@@ -6,6 +6,7 @@ from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy
 from .classification import softmax_cross_entropy as softmax_cross_entropy
 from .codes import maximum_a_posteriori as maximum_a_posteriori
+from .localisation import localisation as localisation
 from .penalties import FORMS as FORMS
 from .penalties import is_weight as is_weight
 from .penalties import l1_penalty as l1_penalty

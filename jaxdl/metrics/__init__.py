@@ -11,6 +11,11 @@ from .confusion import confusion_matrix as confusion_matrix
 from .confusion import f1 as f1
 from .confusion import precision as precision
 from .confusion import recall as recall
+from .detection import MeanAveragePrecision as MeanAveragePrecision
+from .detection import PrecisionRecall as PrecisionRecall
+from .detection import coco as coco
+from .detection import mean_average_precision as mean_average_precision
+from .localisation import localisation_accuracy as localisation_accuracy
 from .ranking import RocCurve as RocCurve
 from .ranking import ThresholdSweep as ThresholdSweep
 from .ranking import average_precision as average_precision

@@ -31,6 +31,7 @@ KINDS = {
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LanguageModel": (models.LanguageModelConfig, models.LanguageModel),
     "LeNet5": (models.LeNet5Config, models.LeNet5),
+    "Localiser": (models.LocaliserConfig, models.Localiser),
     "MLP": (models.MLPConfig, models.MLP),
     "ResNet": (models.ResNetConfig, models.ResNet),
     "SequenceClassifier": (models.SequenceClassifierConfig, models.SequenceClassifier),
@@ -38,6 +39,7 @@ KINDS = {
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
+    "WindowClassifier": (models.WindowClassifierConfig, models.WindowClassifier),
 }
 
 
