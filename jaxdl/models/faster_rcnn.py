@@ -146,9 +146,7 @@ class FasterRCNN(nnx.Module):
             regions, mask = _with_true(regions, mask, given["boxes"], given["mask"])
         logits, offsets = self.head(features, regions, spatial_scale=1 / stride)
         sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
-        return FasterRCNNOutputs(
-            first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes)
-        )
+        return FasterRCNNOutputs(first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes))
 
     def _images(self, given: Mapping[str, Any]) -> jax.Array:
         if set(given) not in ({"image"}, TRUE_BOXES):
