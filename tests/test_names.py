@@ -67,7 +67,7 @@ NAMES = {
     "accuracy_by_length attention_map samples boxes objects detections average_precision",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift subpixel_shift "
     "rotation scale shear affine elastic colour_distortion pca_noise cutout random_erasing gaussian_noise "
-    "mixup cutmix compose maybe on_backgrounds",
+    "mixup cutmix compose maybe on_backgrounds flip_with_boxes zoom_with_boxes",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
     "style": "gram content_loss style_loss total_variation transfer",
