@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks, _targets, _yolo, boxes
 from jaxdl.anchors.grids import checked_shapes
+from jaxdl.errors import ShapeError, explain
 
 CLASS_LOSSES = ("softmax", "binary")
 
@@ -191,6 +192,8 @@ def yolo_unplaced(
     """
     op = "yolo_unplaced"
     stride = _yolo.check_stride(op, stride)
+    if not isinstance(grid, tuple | list) or len(grid) != 2:
+        raise ShapeError(explain(op, "grid", got=repr(grid), expected="(rows, columns)", fix="grid=(7, 7)"))
     rows, columns = (_checks.positive_integer(op, "grid", size) for size in grid)
     shapes = None if anchors is None else checked_shapes(op, "anchors", anchors)
     found = boxes.truth(op, targets, _checks.positive_integer(op, "num_classes", num_classes))
