@@ -8,9 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import _checks, _targets, anchors, boxes
-from jaxdl.errors import DtypeError, explain
-from jaxdl.losses._detectors import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
+from jaxdl import _targets, anchors, boxes
+from jaxdl.errors import ShapeError, explain
+from jaxdl.losses._detectors import (
+    FasterRCNNOutputs,
+    ProposalOutputs,
+    RegionOutputs,
+    both_checked,
+    proposals_checked,
+    regions_checked,
+)
 from jaxdl.losses.binary import binary_cross_entropy
 from jaxdl.losses.classification import softmax_cross_entropy
 from jaxdl.losses.regression import smooth_l1
@@ -67,8 +74,8 @@ def region_heads(
         Girshick (2015). Equals ``torchvision.models.detection.roi_heads.fastrcnn_loss`` of each image by
         itself, when S is what it sampled.
     """
-    _kind("region_heads", outputs, RegionOutputs)
-    truth = boxes.truth("region_heads", targets, outputs.logits.shape[-1] - 1)
+    outputs = regions_checked("region_heads", outputs)
+    truth = _truth("region_heads", targets, outputs.logits.shape[-1] - 1, len(outputs.logits))
     one = partial(_region_loss, positive=positive, count=count, fraction=positive_fraction, beta=beta)
     seeds, regions = outputs.seeds, jax.lax.stop_gradient(outputs.regions)
     values = jax.vmap(one)(outputs.logits, outputs.offsets, regions, outputs.mask, seeds, truth)
@@ -120,8 +127,8 @@ def region_proposals(
         Ren et al. (2015); normalised by |S| in both terms, as in torchvision, where the paper divides the
         second by the number of places and weighs it by 10, which is nearly the same.
     """
-    _kind("region_proposals", outputs, ProposalOutputs)
-    truth = boxes.truth("region_proposals", targets, ANY_CLASS)
+    outputs = proposals_checked("region_proposals", outputs)
+    truth = _truth("region_proposals", targets, ANY_CLASS, len(outputs.objectness))
     one = partial(_proposal_loss, positive=positive, negative=negative, count=count,
                   fraction=positive_fraction, beta=beta)  # fmt: skip
     values = jax.vmap(one)(outputs.objectness, outputs.offsets, outputs.anchors, outputs.seeds, truth)
@@ -166,9 +173,19 @@ def faster_rcnn(
     Reference:
         Ren et al. (2015), approximate joint training.
     """
-    _kind("faster_rcnn", outputs, FasterRCNNOutputs)
+    outputs = both_checked("faster_rcnn", outputs)
     first = region_proposals(outputs.proposals, targets, count=anchor_count)
     return first + region_heads(outputs.regions, targets, count=region_count)
+
+
+def _truth(op: str, targets: Mapping[str, Any], num_classes: int, batch: int) -> boxes.Truth:
+    truth = boxes.truth(op, targets, num_classes)
+    if len(truth.boxes) != batch:
+        raise ShapeError(
+            explain(op, "targets", got=f"of {len(truth.boxes)} images", expected=f"the {batch} of the outputs",
+                    fix="give one entry an image")
+        )  # fmt: skip
+    return truth
 
 
 def _region_loss(
@@ -234,10 +251,3 @@ def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance
     values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
     return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)
 
-
-def _kind(op: str, outputs: Any, kind: type) -> None:
-    if not isinstance(outputs, kind):
-        raise DtypeError(
-            explain(op, "outputs", got=f"a {type(outputs).__name__}", expected=f"a {kind.__name__}",
-                    fix="pass what the network returns")
-        )  # fmt: skip
