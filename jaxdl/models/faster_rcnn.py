@@ -14,6 +14,7 @@ from jaxdl.boxes import Detections
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv, MaxPool
 from jaxdl.losses import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
+from jaxdl.losses._detectors import both_checked
 from jaxdl.models import _configs, _regions
 from jaxdl.models._images import check_layout
 from jaxdl.models._proposals import ProposalNetwork, propose
@@ -228,6 +229,8 @@ def detect(
         `boxes.Detections` with `max_outputs` places an image.
 
     Raises:
+        DtypeError: `outputs` is no `losses.FasterRCNNOutputs`.
+        ShapeError: arrays that do not fit each other.
         ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
 
     Example:
@@ -236,9 +239,9 @@ def detect(
         >>> nnx.eval_shape(run).boxes.shape
         (2, 8, 4)
     """
-    return _regions.detections(
-        outputs.regions, score_threshold=score_threshold, iou_threshold=iou_threshold, max_outputs=max_outputs
-    )
+    regions = both_checked("detect", outputs).regions
+    return _regions.detections(regions, score_threshold=score_threshold, iou_threshold=iou_threshold,
+                               max_outputs=max_outputs)  # fmt: skip
 
 
 def _with_true(regions: jax.Array, mask: jax.Array, places: Any, there: Any) -> tuple[jax.Array, jax.Array]:
@@ -268,7 +271,7 @@ def _channels(backbone: nnx.Module, inputs: int) -> int:
 
 def _stride(images: jax.Array, features: jax.Array) -> int:
     """Return the pixels a cell, or raise where the features are no grid over the image."""
-    stride = images.shape[1] // features.shape[1]
+    stride = round(images.shape[1] / features.shape[1])
     if (features.shape[1] * stride, features.shape[2] * stride) != images.shape[1:3]:
         up = [-(-side // stride) * stride for side in images.shape[1:3]]
         raise ShapeError(
