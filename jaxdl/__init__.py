@@ -21,6 +21,7 @@ from . import net as net
 from . import optim as optim
 from . import plot as plot
 from . import probe as probe
+from . import proposals as proposals
 from . import receptive_field as receptive_field
 from . import sampling as sampling
 from . import scaling as scaling

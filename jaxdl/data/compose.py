@@ -27,7 +27,7 @@ class Placed(NamedTuple):
 def compose_scene(
     key: jax.Array, digits: SceneDigits, config: SceneConfig = SceneConfig()
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Compose one scene: a pure function to compile, map and differentiate nothing of.
+    """Compose one scene: a pure function, to compile and to map over keys.
 
     Objects are drawn one over the other, over the clutter, over an uneven background. A box is the
     smallest around the pixels that the ink of its object covers by a quarter or more, be it under another
@@ -46,49 +46,57 @@ def compose_scene(
         DtypeError: no typed key.
 
     Example:
-        >>> image, targets = jax.jit(compose_scene)(jax.random.key(0), scene_digits())
+        >>> import numpy as np
+        >>> from jaxdl.data import scene_digits
+        >>> digits = scene_digits(np.eye(6)[None], np.array([7]))
+        >>> image, targets = jax.eval_shape(lambda key: compose_scene(key, digits), jax.random.key(0))
+        >>> image.shape, targets["boxes"].shape
+        ((96, 96, 1), (8, 4))
     """
-    keys = jax.random.split(_checks.key("compose_scene", key), 5)
-    placed = _place(keys[0], digits, config)
+    keys = jax.random.split(_checks.key("compose_scene", key), 4)
+    placed, bright = _place(keys[0], digits, config)
+    canvas, level = _background(keys[1], config)
     inks = jax.vmap(
         lambda i, corner, scale: _ink(digits.images[i], digits.windows[i], corner, scale, config)
     )(placed.digits, placed.corners, placed.scales)
     inks *= placed.mask[:, None, None]
-    canvas, level = _background(keys[1], config)
-    canvas = _over(
-        canvas, _clutter(keys[2], digits, config), _brightness(keys[2], level, config.clutter, config)
-    )
-    canvas = _over(canvas, inks, _brightness(keys[3], level, len(inks), config))
-    deviation, errors = jax.random.split(keys[4])
-    sigma = config.noise * jax.random.uniform(deviation)
-    canvas += sigma * jax.random.normal(errors, canvas.shape)
+    canvas = _over(canvas, *_clutter(keys[2], digits, level, config))
+    canvas = _over(canvas, inks, _brightness(bright, level, config))
+    errors = jax.random.normal(keys[3], (canvas.size + 1,))
+    # The normal distribution function makes a uniform number of the last.
+    canvas += config.noise * jax.scipy.stats.norm.cdf(errors[-1]) * errors[:-1].reshape(canvas.shape)
     image = jnp.rint(255 * jnp.clip(canvas, 0, 1)).astype(jnp.uint8)[..., None]
     boxes = jnp.where(placed.mask[:, None], jax.vmap(_tight)(inks), 0)
     labels = jnp.where(placed.mask, digits.labels[placed.digits], 0)
     return image, {"boxes": boxes, "labels": labels, "mask": placed.mask}
 
 
-def _sides(key: jax.Array, count: int, config: SceneConfig) -> jax.Array:
-    low, high = jnp.log(jnp.asarray(config.scales))
-    return jnp.exp(jax.random.uniform(key, (count,), minval=low, maxval=high))
+def _whole(uniform: jax.Array, count: int) -> jax.Array:
+    """Return whole numbers below `count` of uniform ones in [0, 1)."""
+    return jnp.minimum((uniform * count).astype(jnp.int32), count - 1)
 
 
-def _place(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> Placed:
-    """Try digits, sizes and corners one after the other, until there are enough objects."""
-    keys, (height, width) = jax.random.split(key, 4), config.shape
-    places = config.places or 0
-    tries = TRIES * places
-    wanted = jax.random.randint(keys[0], (), config.objects[0], config.objects[1] + 1)
-    chosen = jax.random.randint(keys[1], (tries,), 0, len(digits.labels))
+def _sides(uniform: jax.Array, config: SceneConfig) -> jax.Array:
+    low, high = config.scales
+    return low * (high / low) ** uniform
+
+
+def _place(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> tuple[Placed, jax.Array]:
+    """Try digits, sizes and corners until there are enough objects; return a number in [0, 1) for each."""
+    places, (height, width) = config.places or 0, config.shape
+    # One call of the generator: each costs a fifth of a second to compile.
+    uniform = jax.random.uniform(key, (TRIES * places + 1, 5))
+    wanted = config.objects[0] + _whole(uniform[-1, 0], config.objects[1] + 1 - config.objects[0])
+    chosen = _whole(uniform[:-1, 0], len(digits.labels))
     windows = digits.windows[chosen]
     sizes = windows[:, 2:] - windows[:, :2]
-    scales = _sides(keys[2], tries, config) / sizes.max(1)
+    scales = _sides(uniform[:-1, 1], config) / sizes.max(1)
     sizes *= scales[:, None]
-    room = jnp.asarray([width, height]) - sizes
-    corners = jax.random.uniform(keys[3], (tries, 2)) * room
+    corners = uniform[:-1, 2:4] * (jnp.asarray([[width, height]]) - sizes)
     boxes = jnp.concatenate([corners, corners + sizes], 1)
     slots, count = _fitting(boxes, wanted, places, config.max_overlap)
-    return Placed(chosen[slots], corners[slots], scales[slots], jnp.arange(places) < count)
+    placed = Placed(chosen[slots], corners[slots], scales[slots], jnp.arange(places) < count)
+    return placed, uniform[:-1, 4][slots]
 
 
 def _fitting(
@@ -102,7 +110,9 @@ def _fitting(
     ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
         slots, covered, count = carry
         used, others = jnp.arange(places) < count, boxes[slots]
-        sides = jnp.minimum(others[:, 2:], boxes[t, 2:]) - jnp.maximum(others[:, :2], boxes[t, :2])
+        sides = jnp.minimum(others[:, 2:], boxes[t, None, 2:]) - jnp.maximum(
+            others[:, :2], boxes[t, None, :2]
+        )
         shared = jnp.where(used, jnp.maximum(sides, 0).prod(1), 0)
         after = covered + shared / areas[slots]
         fits = (count < wanted) & (shared.sum() <= max_overlap * areas[t]) & (after <= max_overlap).all()
@@ -136,8 +146,8 @@ def _weights(
     source = (jnp.arange(count) + 0.5 - start) / scale + low - 0.5
     pixels = jnp.arange(side)
     reach = jnp.maximum(1, 1 / scale)
-    weights = jnp.maximum(0, 1 - jnp.abs(source[:, None] - pixels) / reach) / reach
-    return weights * ((pixels >= low) & (pixels < high))
+    weights = jnp.maximum(0, 1 - jnp.abs(source[:, None] - pixels[None]) / reach) / reach
+    return weights * ((pixels >= low) & (pixels < high))[None]
 
 
 def _tight(ink: jax.Array) -> jax.Array:
@@ -149,56 +159,61 @@ def _tight(ink: jax.Array) -> jax.Array:
 
 def _over(canvas: jax.Array, inks: jax.Array, brightness: jax.Array) -> jax.Array:
     """Draw layers one over the other."""
-    for ink, bright in zip(inks, brightness):
-        canvas += ink * (bright - canvas)
-    return canvas
+    return jax.lax.scan(
+        lambda below, layer: (below + layer[0] * (layer[1] - below), None), canvas, (inks, brightness)
+    )[0]
 
 
-def _brightness(key: jax.Array, level: jax.Array, count: int, config: SceneConfig) -> jax.Array:
+def _brightness(uniform: jax.Array, level: jax.Array, config: SceneConfig) -> jax.Array:
     low, high = config.contrast
-    return level + (1 - level) * jax.random.uniform(key, (count,), minval=low, maxval=high)
+    return level + (1 - level) * (low + (high - low) * uniform)
 
 
 def _background(key: jax.Array, config: SceneConfig) -> tuple[jax.Array, jax.Array]:
     """Return a background that is brighter in some parts, and its mean level."""
-    even, uneven = jax.random.split(key)
-    level = jax.random.uniform(even, minval=_LEVELS[0], maxval=_LEVELS[1])
-    knots = jax.random.uniform(uneven, (_KNOTS, _KNOTS), minval=-_UNEVEN, maxval=_UNEVEN)
+    uniform = jax.random.uniform(key, (_KNOTS**2 + 1,))
+    level = _LEVELS[0] + (_LEVELS[1] - _LEVELS[0]) * uniform[-1]
+    knots = _UNEVEN * (2 * uniform[:-1].reshape(_KNOTS, _KNOTS) - 1)
     rows, columns = (
-        jnp.maximum(0, 1 - jnp.abs(jnp.linspace(0, _KNOTS - 1, side)[:, None] - jnp.arange(_KNOTS)))
+        jnp.maximum(0, 1 - jnp.abs(jnp.linspace(0, _KNOTS - 1, side)[:, None] - jnp.arange(_KNOTS)[None]))
         for side in config.shape
     )
     return level + rows @ knots @ columns.T, level
 
 
-def _clutter(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> jax.Array:
-    """Return layers of ink (clutter, height, width): strokes and pieces of digits by turns, some empty."""
-    keys, (height, width), count = jax.random.split(key, 5), config.shape, config.clutter
-    corners = jax.random.uniform(keys[0], (count, 2)) * jnp.asarray([width, height])
-    chosen = jax.random.randint(keys[1], (count,), 0, len(digits.labels))
-    windows = jax.vmap(_piece)(jax.random.split(keys[2], count), digits.windows[chosen])
-    whole = (digits.windows[chosen, 2:] - digits.windows[chosen, :2]).max(1)
-    sides = _sides(keys[3], count, config)
+def _clutter(
+    key: jax.Array, digits: SceneDigits, level: jax.Array, config: SceneConfig
+) -> tuple[jax.Array, jax.Array]:
+    """Return layers of ink (clutter, height, width), pieces of digits and strokes, and their brightness."""
+    (height, width), count = config.shape, config.clutter
+    uniform = jax.random.uniform(key, (count + 1, 8))
+    corners = uniform[:-1, :2] * jnp.asarray([[width, height]])
+    chosen, sides = _whole(uniform[:-1, 2], len(digits.labels)), _sides(uniform[:-1, 3], config)
+    windows = jax.vmap(_piece)(uniform[:-1, 4:6], digits.windows[chosen])
+    scales = sides / (digits.windows[chosen, 2:] - digits.windows[chosen, :2]).max(1)
     pieces = jax.vmap(lambda i, window, corner, scale: _ink(digits.images[i], window, corner, scale, config))(
-        chosen[::2], windows[::2], corners[::2], (sides / whole)[::2]
+        chosen[::2], windows[::2], corners[::2], scales[::2]
     )
-    angles = jax.random.uniform(keys[4], (count,), maxval=2 * jnp.pi)
+    angles = 2 * jnp.pi * uniform[:-1, 4]
     steps = sides[:, None] * jnp.stack([jnp.cos(angles), jnp.sin(angles)], 1)
     strokes = jax.vmap(lambda start, step: _stroke(start, step, config))(corners[1::2], steps[1::2])
-    drawn = jnp.arange(count) < jax.random.randint(keys[0], (), 0, count + 1)
-    return jnp.concatenate([pieces, strokes]) * jax.random.permutation(keys[1], drawn)[:, None, None]
+    drawn = uniform[:-1, 6] < uniform[-1, 0]  # with a uniform share, their number is uniform too
+    inks = jnp.concatenate([pieces, strokes]) * drawn[:, None, None]
+    return inks, _brightness(uniform[:-1, 7], level, config)
 
 
-def _piece(key: jax.Array, window: jax.Array) -> jax.Array:
+def _piece(uniform: jax.Array, window: jax.Array) -> jax.Array:
     """Return a window of two fifths of the width and height of a window, anywhere in it."""
-    sides = 0.4 * (window[2:] - window[:2])
-    corner = window[:2] + jnp.floor(jax.random.uniform(key, (2,)) * (window[2:] - window[:2] - sides))
-    return jnp.concatenate([corner, corner + jnp.maximum(jnp.rint(sides), 1)])
+    sides = window[2:] - window[:2]
+    inner = jnp.maximum(jnp.rint(0.4 * sides), 1)
+    corner = window[:2] + jnp.floor(uniform * (sides - inner + 1))
+    return jnp.concatenate([corner, corner + inner])
 
 
 def _stroke(start: jax.Array, step: jax.Array, config: SceneConfig) -> jax.Array:
-    """Return a thin line from a point on: (height, width), by the distance of each pixel."""
+    """Return a thin line from a point on, (height, width), by the distance of each pixel."""
     height, width = config.shape
-    x, y = jnp.arange(width) + 0.5 - start[0], jnp.arange(height)[:, None] + 0.5 - start[1]
+    x = jnp.arange(width)[None] + 0.5 - start[0]
+    y = jnp.arange(height)[:, None] + 0.5 - start[1]
     along = jnp.clip((x * step[0] + y * step[1]) / (step**2).sum(), 0, 1)
     return jnp.clip(1.1 - jnp.hypot(x - along * step[0], y - along * step[1]), 0, 1)
