@@ -6,7 +6,6 @@ trains for seconds, shows the pictures all the same, and asks for nothing.
 """
 
 import argparse
-import functools
 import sys
 import time
 from pathlib import Path
@@ -95,8 +94,10 @@ def main() -> int:
     print(fitted.timing, f"cpu {time.process_time() - cpu:.0f}")
     detections, regions, milliseconds = predictions(fitted, test.inputs)
     found = metrics.mean_average_precision(detections, test.targets, num_classes=CLASSES)
-    print(f"mAP@.5 {found.mean:.3f}, {milliseconds:.1f} ms an image, recall of proposals "
-          f"{recall(regions, test.targets, 0.5):.3f} at IoU .5, {recall(regions, test.targets, 0.7):.3f} at .7")
+    print(
+        f"mAP@.5 {found.mean:.3f}, {milliseconds:.1f} ms an image, recall of proposals "
+        f"{recall(regions, test.targets, 0.5):.3f} at IoU .5, {recall(regions, test.targets, 0.7):.3f} at .7"
+    )
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
     return 0 if options.quick or found.mean >= 0.9 else 1
 

@@ -108,9 +108,7 @@ def both(anchor_count: int, region_count: int) -> Any:
     """Return the compiled loss and its gradient; one program for most tests."""
 
     def run(outputs: Any, targets: Any) -> Any:
-        values = losses.faster_rcnn(
-            outputs, targets, anchor_count=anchor_count, region_count=region_count
-        )
+        values = losses.faster_rcnn(outputs, targets, anchor_count=anchor_count, region_count=region_count)
         return values.sum(), values
 
     return jax.jit(jax.value_and_grad(run, has_aux=True, allow_int=True))
@@ -176,9 +174,7 @@ def test_padded_regions_have_no_weight() -> None:
     other = OUTPUTS.regions._replace(regions=moved, logits=OUTPUTS.regions.logits.at[1, 4].set(40.0))
     np.testing.assert_array_equal(loss(OUTPUTS._replace(regions=other), TARGETS)[0], wanted)
     assert not gradient[2][1, 4].any()
-    nothing = OUTPUTS.regions._replace(
-        mask=jnp.zeros((2, PLACES), bool), regions=jnp.zeros((2, PLACES, 4))
-    )
+    nothing = OUTPUTS.regions._replace(mask=jnp.zeros((2, PLACES), bool), regions=jnp.zeros((2, PLACES, 4)))
     values, gradient = loss(OUTPUTS._replace(regions=nothing), TARGETS)
     assert np.isfinite(values).all()
     assert not gradient[2].any()

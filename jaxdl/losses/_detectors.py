@@ -117,9 +117,7 @@ def proposals_checked(op: str, outputs: Any) -> ProposalOutputs:
 def both_checked(op: str, outputs: Any) -> FasterRCNNOutputs:
     """Return both stages, each checked, or raise."""
     _kind(op, outputs, FasterRCNNOutputs)
-    return FasterRCNNOutputs(
-        proposals_checked(op, outputs.proposals), regions_checked(op, outputs.regions)
-    )
+    return FasterRCNNOutputs(proposals_checked(op, outputs.proposals), regions_checked(op, outputs.regions))
 
 
 def _kind(op: str, outputs: Any, kind: type) -> None:
@@ -132,7 +130,8 @@ def _kind(op: str, outputs: Any, kind: type) -> None:
 
 def _fits(op: str, name: str, value: jax.Array, *shapes: tuple[int, ...]) -> None:
     if value.shape not in shapes:
+        expected = " or ".join(map(str, dict.fromkeys(shapes)))
         raise ShapeError(
-            explain(op, f"outputs.{name}", got=f"of shape {value.shape}",
-                    expected=" or ".join(map(str, dict.fromkeys(shapes))), fix="pass what the network returns")
+            explain(op, f"outputs.{name}", got=f"of shape {value.shape}", expected=expected,
+                    fix="pass what the network returns")
         )  # fmt: skip

@@ -92,10 +92,10 @@ def region_proposals(
     positive_fraction: float = 0.5,
     beta: float = BETA,
 ) -> jax.Array:
-    """Loss of a region proposal network: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t, t')) / |S|``.
+    """Loss of proposals: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t_p, t)) / |S|``.
 
-    p is 1 for anchors that overlap an object by an IoU of `positive` or more, and for the best anchors of each
-    object; 0 for those that overlap none by `negative`; the others are left out. S is a balanced sample
+    p is 1 for anchors that overlap an object by an IoU of `positive` or more, and for the best anchor of
+    each object; 0 for those that overlap none by `negative`; the others are left out. S is a balanced sample
     of an image's anchors, drawn by `outputs.seeds`. Anchors that reach over the edge are not left out.
 
     Args:
@@ -184,10 +184,8 @@ def faster_rcnn(
 def _truth(op: str, targets: Mapping[str, Any], num_classes: int, batch: int) -> boxes.Truth:
     truth = boxes.truth(op, targets, num_classes)
     if len(truth.boxes) != batch:
-        raise ShapeError(
-            explain(op, "targets", got=f"of {len(truth.boxes)} images", expected=f"the {batch} of the outputs",
-                    fix="give one entry an image")
-        )  # fmt: skip
+        got, expected = f"of {len(truth.boxes)} images", f"the {batch} of the outputs"
+        raise ShapeError(explain(op, "targets", got=got, expected=expected, fix="give one entry an image"))
     return truth
 
 
@@ -253,4 +251,3 @@ def _of_class(offsets: jax.Array, labels: jax.Array) -> jax.Array:
 def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array) -> jax.Array:
     values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
     return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)
-

@@ -233,6 +233,7 @@ def test_any_convolutional_model_is_a_backbone(kind: str, stride: int) -> None:
         ({"stages": ((16,), ())}, ValueError, "none empty"),
         ({"stages": ((16, 0),)}, ValueError, "'stages' is 0"),
         ({"anchors": ((16, 16, 3),)}, ValueError, "pairs"),
+        ({"anchors": ()}, ValueError, "at least one"),
         ({"anchors": ((16, -1),)}, ValueError, "'anchors' is -1"),
         ({"anchors": 16}, DtypeError, "a tuple"),
         ({"num_classes": 0}, ValueError, "at least 1"),

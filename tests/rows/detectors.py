@@ -1,23 +1,34 @@
 """Rows of detectors of two stages: their losses and what reads their outputs."""
 
 import jax.numpy as jnp
-from rows.common import Bad, Call
 
 from jaxdl import losses
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.models import faster_rcnn
+from rows.common import Bad, Call
 
 PLACES = jnp.array([[[0.0, 0, 4, 4], [2, 2, 8, 8]]])
 SEEDS = jnp.zeros(1, jnp.uint32)
 FIRST = losses.ProposalOutputs(jnp.zeros((1, 2)), jnp.zeros((1, 2, 4)), PLACES, SEEDS)
-SECOND = losses.RegionOutputs(jnp.zeros((1, 2, 4)), jnp.zeros((1, 2, 12)), PLACES, jnp.ones((1, 2), bool), SEEDS,
-                              jnp.full((1, 2), 8.0))  # fmt: skip
+SECOND = losses.RegionOutputs(
+    jnp.zeros((1, 2, 4)), jnp.zeros((1, 2, 12)), PLACES, jnp.ones((1, 2), bool), SEEDS, jnp.full((1, 2), 8.0)
+)
 BOTH = losses.FasterRCNNOutputs(FIRST, SECOND)
 TARGETS = {"boxes": PLACES[:, :1], "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
 TWO = {name: jnp.concatenate([value] * 2) for name, value in TARGETS.items()}
 BAD_FIRST: tuple[Bad, ...] = (
-    ((FIRST._replace(objectness=jnp.zeros((1, 2, 1))), TARGETS), {}, ShapeError, r"expected \(batch, anchors\)"),
-    ((FIRST._replace(offsets=jnp.zeros((1, 3, 4))), TARGETS), {}, ShapeError, r"'outputs.offsets' is of shape"),
+    (
+        (FIRST._replace(objectness=jnp.zeros((1, 2, 1))), TARGETS),
+        {},
+        ShapeError,
+        r"expected \(batch, anchors\)",
+    ),
+    (
+        (FIRST._replace(offsets=jnp.zeros((1, 3, 4))), TARGETS),
+        {},
+        ShapeError,
+        r"'outputs.offsets' is of shape",
+    ),
     ((FIRST._replace(objectness=jnp.zeros((1, 2), int)), TARGETS), {}, DtypeError, "a floating dtype"),
     ((FIRST._replace(seeds=jnp.zeros(2)), TARGETS), {}, ShapeError, "'outputs.seeds'"),
     ((SECOND, TARGETS), {}, DtypeError, "is a RegionOutputs; expected a ProposalOutputs"),
@@ -29,7 +40,12 @@ BAD_FIRST: tuple[Bad, ...] = (
 )
 BAD_SECOND: tuple[Bad, ...] = (
     ((SECOND._replace(logits=jnp.zeros((1, 2, 1))), TARGETS), {}, ShapeError, "the background first"),
-    ((SECOND._replace(offsets=jnp.zeros((1, 2, 16))), TARGETS), {}, ShapeError, r"\(1, 2, 4\) or \(1, 2, 12\)"),
+    (
+        (SECOND._replace(offsets=jnp.zeros((1, 2, 16))), TARGETS),
+        {},
+        ShapeError,
+        r"\(1, 2, 4\) or \(1, 2, 12\)",
+    ),
     ((SECOND._replace(mask=jnp.ones((1, 3))), TARGETS), {}, ShapeError, "'outputs.mask'"),
     ((SECOND._replace(regions="all"), TARGETS), {}, DtypeError, "'outputs.regions' is a str"),
     ((FIRST, TARGETS), {}, DtypeError, "is a ProposalOutputs; expected a RegionOutputs"),
