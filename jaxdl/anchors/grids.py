@@ -42,7 +42,9 @@ def grid(rows: int, columns: int, *, stride: float, shapes: Any) -> jax.Array:
     rows, columns = (_checks.positive_integer("grid", name, value)
                      for name, value in (("rows", rows), ("columns", columns)))  # fmt: skip
     _positive("grid", "stride", stride)
-    sides = np.asarray(checked_shapes("grid", "shapes", shapes), np.float64)
+    checked_shapes("grid", "shapes", shapes)
+    # Of what was given: an array of jax would be traced within a program.
+    sides = np.asarray(shapes, np.float64)
     y, x = ((np.arange(count) + 0.5) * float(stride) for count in (rows, columns))
     centres = np.stack(np.broadcast_arrays(x[None, :, None], y[:, None, None]), -1)
     boxes = np.concatenate([centres - sides / 2, centres + sides / 2], -1)

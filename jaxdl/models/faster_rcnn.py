@@ -108,9 +108,9 @@ class FasterRCNN(nnx.Module):
         # What the config does not describe must not be rebuilt from it.
         self.config = config if backbone is None else None
         self.options = config
-        self.backbone: Any = backbone
         if backbone is None:
-            self.backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
+            backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
+        self.backbone: Any = backbone
         channels = _backbones.channels("FasterRCNN", self.backbone, config.in_channels)
         self.proposer = ProposalNetwork(channels, config.proposal_width, len(config.anchors), rngs=rngs)
         self.head = _regions.RegionHead(
