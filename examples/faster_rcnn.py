@@ -1,14 +1,16 @@
 """Faster R-CNN finds digits in scenes: both stages trained end to end by one `fit`, as one program.
 
+TODO figures
+
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
 noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are
 those of MNIST's test images; else the 1,797 that scikit-learn brings. A backbone of four convolutions halves
-the image twice; of the boxes around each of its 576 cells the first stage proposes 50, the second names
+the image twice; of the boxes around each of its 576 cells the first stage proposes 50, and the second names
 them. Network, proposals, head and suppression are one program, which is timed in batches of 16.
 
-Run by `python examples/faster_rcnn.py [--quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out ...]`. It exits
-with 1 where the mean average precision at IoU .5 on the held-out scenes is below .9; `--quick` trains for
-seconds and claims no more than that the loss fell.
+Run by `python examples/faster_rcnn.py [--quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out
+out/faster_rcnn]`. It exits with 1 where the mean average precision at IoU .5 on the held-out scenes is below
+.9; `--quick` trains for seconds and claims no more than that the loss fell.
 """
 
 import argparse
@@ -19,7 +21,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
@@ -29,7 +30,8 @@ from jaxdl.data import Dataset, load_scene_digits, scenes
 from jaxdl.losses import RegionOutputs
 from jaxdl.models import FasterRCNN, FasterRCNNConfig, faster_rcnn
 
-BATCH, PEAK, CLASSES, HELD_OUT, CLAIM = 16, 0.002, 10, 512, 0.9
+BATCH, PEAK, CLASSES, CLAIM = 16, 0.002, 10, 0.9
+FULL, QUICK = (4000, 10, 512), (480, 4, 64)  # scenes to train with, epochs, held-out scenes
 
 
 def compose(part: Literal["train", "test"], key: jax.Array, count: int) -> Dataset:
@@ -93,7 +95,10 @@ def judge(fitted: train.Fitted, test: Dataset, out: Path) -> float:
     whole = average(thresholds=tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist()), interpolation="101").mean
     print(f"{len(test)} held-out scenes: mAP {half:.3f} at IoU .5, {whole:.3f} over .5 to .95; "
           f"{milliseconds:.2f} ms an image")  # fmt: skip
-    print("recall of proposals:", ", ".join(f"{recall(regions, test.targets, t):.3f} at IoU {t}" for t in (0.5, 0.7)))
+    print(
+        "recall of proposals:",
+        ", ".join(f"{recall(regions, test.targets, t):.3f} at IoU {t}" for t in (0.5, 0.7)),
+    )
     shown = jax.tree.map(lambda leaf: leaf[:8], (detections, dict(test.targets)))
     jaxdl.plot.detections(test.inputs[:8], *shown, path=out / "detections.png")
     jaxdl.plot.boxes(test.inputs[0], regions.regions[0], mask=regions.mask[0], truth=test.targets["boxes"][0],
@@ -112,9 +117,10 @@ def main() -> int:
     options = parser.parse_args()
     begin = time.perf_counter()
 
-    count, epochs = options.scenes or (480 if options.quick else 4000), options.epochs or (4 if options.quick else 10)
+    count, epochs, held_out = QUICK if options.quick else FULL
+    count, epochs = options.scenes or count, options.epochs or epochs
     keys = jax.random.split(jax.random.key(options.seed), 3)
-    training, test = compose("train", keys[0], count), compose("test", keys[1], 64 if options.quick else HELD_OUT)
+    training, test = compose("train", keys[0], count), compose("test", keys[1], held_out)
     print(f"{count} scenes composed in {time.perf_counter() - begin:.0f} s")
     config = FasterRCNNConfig(anchors=fitting_anchors(training, keys[2]), pool_size=5)
     net = jaxdl.net.functional(lambda rngs: FasterRCNN(config, rngs=rngs))
