@@ -14,7 +14,7 @@ NAMES = {
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
     "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
-    "sequence_cross_entropy sequence_binary_cross_entropy",
+    "sequence_cross_entropy sequence_binary_cross_entropy localisation",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -30,7 +30,8 @@ NAMES = {
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
-    "roc_area r2 sequence_accuracy exact_match mean_average_precision coco",
+    "roc_area r2 sequence_accuracy exact_match mean_average_precision coco "
+    "localisation_accuracy",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
@@ -58,7 +59,9 @@ NAMES = {
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
-    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig",
+    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig Localiser LocaliserConfig localise "
+    "WindowClassifier WindowClassifierConfig",
+    "net": "functional from_linen from_pair as_convolution start_from summary",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
@@ -85,6 +88,7 @@ WITHOUT_ROWS = (
     "data",
     "layers",
     "models",
+    "net",
     "plot",
 )
 
