@@ -1,6 +1,7 @@
 """Deep learning as pure JAX functions: a whole training run, or a sweep of them, is one compiled program."""
 
 from . import activations as activations
+from . import anchors as anchors
 from . import backprop as backprop
 from . import boxes as boxes
 from . import data as data
@@ -20,6 +21,7 @@ from . import net as net
 from . import optim as optim
 from . import plot as plot
 from . import probe as probe
+from . import proposals as proposals
 from . import receptive_field as receptive_field
 from . import sampling as sampling
 from . import scaling as scaling

@@ -37,8 +37,8 @@ def roi_align(
 def _weights(start: jax.Array, size: jax.Array, bins: int, length: int, ratio: int) -> jax.Array:
     """Return how much each bin (boxes, bins, length) takes of each cell along one axis."""
     places = (jnp.arange(bins * ratio) + 0.5) / ratio
-    at = start[:, None] + places * (size[:, None] / bins)
+    at = start[:, None] + places[None] * (size[:, None] / bins)
     inside = (at >= -1) & (at <= length)
     at = jnp.clip(at, 0, length - 1)
-    weights = jnp.maximum(1 - jnp.abs(at[..., None] - jnp.arange(length)), 0) * inside[..., None]
+    weights = jnp.maximum(1 - jnp.abs(at[..., None] - jnp.arange(length)[None, None]), 0) * inside[..., None]
     return weights.reshape(-1, bins, ratio, length).mean(2)

@@ -16,4 +16,6 @@ from .overlap import area as area
 from .overlap import clip as clip
 from .overlap import giou as giou
 from .overlap import iou as iou
+from .suppression import detections as detections
 from .suppression import nms as nms
+from .suppression import nms_by_class as nms_by_class

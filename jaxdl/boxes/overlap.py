@@ -38,7 +38,8 @@ def giou(first: Any, second: Any) -> jax.Array:
 def clip(boxes: Any, height: float, width: float) -> jax.Array:
     """Move corners outside an image to its edge."""
     boxes = checked("clip", "boxes", boxes)
-    return jnp.clip(boxes, 0, jnp.asarray([width, height, width, height], boxes.dtype))
+    bounds = jnp.asarray([width, height, width, height], boxes.dtype)
+    return jnp.clip(boxes, 0, jnp.broadcast_to(bounds, boxes.shape))
 
 
 def _shared_and_union(first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,17 +1,189 @@
-"""Non-maximum suppression."""
+"""Non-maximum suppression, and what it is for: from scores of all boxes to the objects in an image."""
 
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxdl import _checks
+from jaxdl.boxes.detections import Detections
 from jaxdl.boxes.formats import checked
+from jaxdl.errors import ShapeError, explain
 from jaxdl.kernels import nms as kernel
 
 
 def nms(
-    boxes: Any, scores: Any, *, iou_threshold: Any, max_outputs: int, labels: Any = None
+    boxes: Any, scores: Any, *, iou_threshold: float | jax.Array, max_outputs: int, labels: Any = None
 ) -> tuple[jax.Array, jax.Array]:
-    """Choose the box of the highest score, drop what overlaps it by more than the threshold, and again."""
-    boxes, scores = checked("nms", "boxes", boxes), _checks.floating("nms", "scores", scores)
-    return kernel.nms(boxes, scores, iou_threshold=iou_threshold, max_outputs=max_outputs, labels=labels)
+    """Choose the box of the highest score, drop what overlaps it by more than the threshold, and again.
+
+    One image; `jax.vmap` takes a batch. The result does not depend on boxes that cannot be chosen: pad with
+    scores of -inf.
+
+    Args:
+        boxes: floating array (boxes, 4), xyxy. A box with NaN is never chosen; one without area is chosen
+            by its score and overlaps nothing.
+        scores: floating array (boxes,); -inf and NaN are never chosen.
+        iou_threshold: in [0, 1]; a box is dropped where its intersection over union with a chosen one is
+            larger.
+        max_outputs: how many places the result has.
+        labels: int array (boxes,): only boxes of one label drop each other. None: all do.
+
+    Returns:
+        Indices (max_outputs,) int32 in falling order of score, ties to the lower index, and their mask:
+        False, with index 0, where no box was left, and everywhere for a traced threshold outside [0, 1].
+
+    Raises:
+        DtypeError: boxes or scores are not floating, labels not integer.
+        ShapeError: boxes are not (boxes, 4), or scores or labels not (boxes,).
+        ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
+
+    Example:
+        >>> boxes = jnp.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [5, 5, 9, 9]])
+        >>> indices, mask = nms(boxes, jnp.array([0.8, 0.9, 0.7]), iou_threshold=0.5, max_outputs=3)
+        >>> indices.tolist(), mask.tolist()
+        ([1, 2, 0], [True, True, False])
+
+    Reference:
+        Equals ``torchvision.ops.nms`` on finite boxes and scores.
+    """
+    boxes, scores = _candidates("nms", boxes, scores)
+    if labels is not None:
+        labels = _checks.integer("nms", "labels", labels)
+        _checks.same_shape("nms", "scores", scores, "labels", labels)
+    fits = _threshold("nms", "iou_threshold", iou_threshold)
+    places = _checks.positive_integer("nms", "max_outputs", max_outputs)
+    if len(boxes) == 0:
+        return jnp.zeros(places, jnp.int32), jnp.zeros(places, bool)
+    indices, mask = kernel.nms(boxes, scores, iou_threshold=iou_threshold, max_outputs=places, labels=labels)
+    return (indices, mask) if fits is True else (jnp.where(fits, indices, 0), mask & fits)
+
+
+def nms_by_class(
+    boxes: Any, scores: Any, labels: Any, *, iou_threshold: float | jax.Array, max_outputs: int
+) -> tuple[jax.Array, jax.Array]:
+    """Suppress among boxes of one label only: `nms` for each class, in one pass.
+
+    Args:
+        boxes: floating array (boxes, 4), xyxy.
+        scores: floating array (boxes,); -inf and NaN are never chosen.
+        labels: int array (boxes,).
+        iou_threshold: in [0, 1]; boxes of one label that overlap a chosen one by more are dropped.
+        max_outputs: how many places the result has, all classes together.
+
+    Returns:
+        Indices (max_outputs,) int32 in falling order of score and their mask, as `nms` gives them.
+
+    Raises:
+        DtypeError: boxes or scores are not floating, labels not integer.
+        ShapeError: boxes are not (boxes, 4), or scores or labels not (boxes,).
+        ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
+
+    Example:
+        >>> boxes = jnp.array([[0.0, 0, 4, 4], [0, 0, 4, 4], [0, 0, 4, 4]])
+        >>> scores, labels = jnp.array([0.8, 0.9, 0.7]), jnp.array([1, 2, 1])
+        >>> indices, mask = nms_by_class(boxes, scores, labels, iou_threshold=0.5, max_outputs=3)
+        >>> indices[mask].tolist()
+        [1, 0]
+    """
+    if labels is None:
+        labels = ()
+    return nms(
+        boxes, scores, iou_threshold=iou_threshold, max_outputs=max_outputs,
+        labels=_checks.integer("nms_by_class", "labels", labels),
+    )  # fmt: skip
+
+
+def detections(
+    boxes: Any,
+    scores: Any,
+    *,
+    score_threshold: float | jax.Array = 0.05,
+    iou_threshold: float | jax.Array = 0.5,
+    max_outputs: int = 100,
+    candidates: int = 1000,
+) -> Detections:
+    """Turn boxes and their scores by class into detections: threshold, the best candidates, `nms` by class.
+
+    One image; `jax.vmap` takes a batch. A box may be found as several classes.
+
+    Args:
+        boxes: floating array (boxes, 4), xyxy, or (boxes, classes, 4) where every class has its own box.
+        scores: floating array (boxes, classes), without a column for the background.
+        score_threshold: scores up to it, and NaN, find nothing.
+        iou_threshold: in [0, 1]; of boxes of one class that overlap by more, the best stays.
+        max_outputs: places of the result.
+        candidates: pairs of a box and a class that enter the suppression, those of the highest scores.
+
+    Returns:
+        `Detections` with `max_outputs` places, scores falling, zeros where the mask is False. For a traced
+        threshold that is NaN, or an IoU outside [0, 1], the mask is False everywhere.
+
+    Raises:
+        DtypeError: boxes or scores are not floating.
+        ShapeError: the shapes are others than those above, or do not fit.
+        ValueError: a threshold outside [0, 1], `max_outputs` or `candidates` below 1.
+
+    Example:
+        >>> boxes = jnp.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [5, 5, 9, 9]])
+        >>> found = detections(boxes, jnp.array([[0.8, 0.0], [0.9, 0.2], [0.0, 0.7]]), max_outputs=4)
+        >>> [round(float(score), 1) for score in found.scores], found.labels.tolist()
+        ([0.9, 0.7, 0.2, 0.0], [0, 1, 1, 0])
+    """
+    boxes, scores = _by_class(boxes, scores)
+    _threshold("detections", "score_threshold", score_threshold)
+    places = _checks.positive_integer("detections", "max_outputs", max_outputs)
+    entering = min(_checks.positive_integer("detections", "candidates", candidates), scores.size)
+    # Greater than the threshold, so that NaN is out.
+    alive = jnp.where(scores > score_threshold, scores, -jnp.inf).ravel()
+    best, chosen = jax.lax.top_k(alive, entering)
+    rows, labels = (part.astype(jnp.int32) for part in jnp.divmod(chosen, scores.shape[1]))
+    corners = boxes[rows] if boxes.ndim == 2 else boxes[rows, labels]
+    indices, mask = nms(corners, best, iou_threshold=iou_threshold, max_outputs=places, labels=labels)
+    return Detections(
+        jnp.where(mask[:, None], corners[indices], 0),
+        jnp.where(mask, best[indices], 0),
+        jnp.where(mask, labels[indices], 0),
+        mask,
+    )
+
+
+def _by_class(boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:
+    boxes, scores = checked("detections", "boxes", boxes), _checks.floating("detections", "scores", scores)
+    if scores.ndim != 2 or 0 in scores.shape:
+        raise ShapeError(
+            explain("detections", "scores", got=f"of shape {scores.shape}", expected="(boxes, classes)",
+                    fix="jax.vmap(detections) takes a batch; scores[:, None] for one class")
+        )  # fmt: skip
+    if boxes.shape[:-1] not in (scores.shape[:1], scores.shape):
+        raise ShapeError(
+            explain("detections", "boxes", got=f"of shape {boxes.shape}",
+                    expected=f"{(*scores.shape[:1], 4)} or {(*scores.shape, 4)} for these scores",
+                    fix="one box a row of the scores, or one a row and class")
+        )  # fmt: skip
+    return boxes, scores
+
+
+def _candidates(op: str, boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:
+    """Return boxes (boxes, 4) and scores (boxes,) that fit, or raise."""
+    boxes, scores = checked(op, "boxes", boxes), _checks.floating(op, "scores", scores)
+    if boxes.ndim != 2:
+        raise ShapeError(
+            explain(op, "boxes", got=f"of shape {boxes.shape}", expected="(boxes, 4), one image",
+                    fix=f"jax.vmap({op}) takes a batch of images")
+        )  # fmt: skip
+    if scores.shape != boxes.shape[:1]:
+        raise ShapeError(
+            explain(op, "scores", got=f"of shape {scores.shape}",
+                    expected=f"{boxes.shape[:1]}, one score a box", fix="scores.ravel(), or `detections`")
+        )  # fmt: skip
+    return boxes, scores
+
+
+def _threshold(op: str, argument: str, value: Any) -> bool | jax.Array:
+    """Return whether a threshold lies in [0, 1]: raise where its value is known, else leave it to be seen."""
+    _checks.in_range(op, argument, value, 0.0, float(np.nextafter(1.0, 2.0)), "in [0, 1]")
+    if isinstance(value, jax.core.Tracer):
+        return (value >= 0) & (value <= 1)
+    return True

@@ -1,11 +1,18 @@
 """Losses. Each returns one value per example; `reduce` turns these into the scalar to be differentiated."""
 
+from jaxdl._yolo import YoloOutputs as YoloOutputs
+
+from ._detectors import FasterRCNNOutputs as FasterRCNNOutputs
+from ._detectors import ProposalOutputs as ProposalOutputs
+from ._detectors import RegionOutputs as RegionOutputs
 from ._heads import WithAuxiliary as WithAuxiliary
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy
 from .classification import softmax_cross_entropy as softmax_cross_entropy
 from .codes import maximum_a_posteriori as maximum_a_posteriori
+from .crops import CropOutputs as CropOutputs
+from .crops import crop_heads as crop_heads
 from .localisation import localisation as localisation
 from .penalties import FORMS as FORMS
 from .penalties import is_weight as is_weight
@@ -15,6 +22,10 @@ from .penalties import proximal_l1 as proximal_l1
 from .penalties import soft_threshold as soft_threshold
 from .reduction import REDUCTIONS as REDUCTIONS
 from .reduction import reduce as reduce
+from .regions import OFFSET_SCALES as OFFSET_SCALES
+from .regions import faster_rcnn as faster_rcnn
+from .regions import region_heads as region_heads
+from .regions import region_proposals as region_proposals
 from .regression import huber as huber
 from .regression import non_negative_squared_error as non_negative_squared_error
 from .regression import smooth_l1 as smooth_l1
@@ -25,3 +36,7 @@ from .similarity import DISTANCES as DISTANCES
 from .similarity import contrastive as contrastive
 from .similarity import distance as distance
 from .similarity import triplet as triplet
+from .yolo import CLASS_LOSSES as CLASS_LOSSES
+from .yolo import yolo_anchors as yolo_anchors
+from .yolo import yolo_unplaced as yolo_unplaced
+from .yolo import yolo_v1 as yolo_v1

@@ -1,11 +1,15 @@
 """Models: a frozen config, named constructors, a flax module; one model, one file."""
 
 from . import decision_tree as decision_tree
+from . import fast_rcnn as fast_rcnn
+from . import faster_rcnn as faster_rcnn
 from . import linear_regression as linear_regression
 from . import logistic_regression as logistic_regression
 from . import ngram as ngram
 from . import perceptron as perceptron
+from . import rcnn as rcnn
 from . import softmax_regression as softmax_regression
+from . import yolo as yolo
 from ._linear import LinearModel as LinearModel
 from ._residual import BasicBlock as BasicBlock
 from ._residual import Bottleneck as Bottleneck
@@ -17,6 +21,10 @@ from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
+from .fast_rcnn import FastRCNN as FastRCNN
+from .fast_rcnn import FastRCNNConfig as FastRCNNConfig
+from .faster_rcnn import FasterRCNN as FasterRCNN
+from .faster_rcnn import FasterRCNNConfig as FasterRCNNConfig
 from .googlenet import GoogLeNet as GoogLeNet
 from .googlenet import GoogLeNetConfig as GoogLeNetConfig
 from .inception import Inception as Inception
@@ -31,6 +39,8 @@ from .localiser import localise as localise
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
+from .rcnn import RCNN as RCNN
+from .rcnn import RCNNConfig as RCNNConfig
 from .resnet import ResNet as ResNet
 from .resnet import ResNetConfig as ResNetConfig
 from .resnet_cifar import CifarResNet as CifarResNet
@@ -47,3 +57,5 @@ from .volume_net import VolumeNet as VolumeNet
 from .volume_net import VolumeNetConfig as VolumeNetConfig
 from .window_classifier import WindowClassifier as WindowClassifier
 from .window_classifier import WindowClassifierConfig as WindowClassifierConfig
+from .yolo import Yolo as Yolo
+from .yolo import YoloConfig as YoloConfig

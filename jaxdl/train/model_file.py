@@ -28,11 +28,14 @@ KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
     "EncoderDecoder": (models.EncoderDecoderConfig, models.EncoderDecoder),
+    "FastRCNN": (models.FastRCNNConfig, models.FastRCNN),
+    "FasterRCNN": (models.FasterRCNNConfig, models.FasterRCNN),
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LanguageModel": (models.LanguageModelConfig, models.LanguageModel),
     "LeNet5": (models.LeNet5Config, models.LeNet5),
     "Localiser": (models.LocaliserConfig, models.Localiser),
     "MLP": (models.MLPConfig, models.MLP),
+    "RCNN": (models.RCNNConfig, models.RCNN),
     "ResNet": (models.ResNetConfig, models.ResNet),
     "SequenceClassifier": (models.SequenceClassifierConfig, models.SequenceClassifier),
     "SequenceTagger": (models.SequenceTaggerConfig, models.SequenceTagger),
@@ -40,6 +43,7 @@ KINDS = {
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
     "WindowClassifier": (models.WindowClassifierConfig, models.WindowClassifier),
+    "Yolo": (models.YoloConfig, models.Yolo),
 }
 
 

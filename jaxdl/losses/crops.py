@@ -1,0 +1,77 @@
+"""The loss of classifiers of cropped regions, each region an example of its own."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl import _checks
+from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.losses.classification import softmax_cross_entropy
+from jaxdl.losses.regression import smooth_l1
+
+
+class CropOutputs(NamedTuple):
+    """What a network says of crops of images; the first class of the logits is the background.
+
+    Attributes:
+        logits: (batch, 1 + classes), of the background and of each class.
+        offsets: (batch, 4 classes), four numbers a class: offsets of `boxes.encode` from the region of the
+            crop, in units of `losses.OFFSET_SCALES`.
+
+    Example:
+        >>> CropOutputs(jnp.zeros((2, 3)), jnp.zeros((2, 8))).logits.shape
+        (2, 3)
+    """
+
+    logits: jax.Array
+    offsets: jax.Array
+
+
+def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float = 1 / 9) -> jax.Array:
+    """Two-term loss of cropped regions: ``cross_entropy(z, c) + [c > 0] smooth_l1(t_c, t)``.
+
+    Args:
+        outputs: a `CropOutputs`.
+        targets: ``{"labels": (batch,), "offsets": (batch, 4)}``, as `proposals.crops` makes them: c, which is
+            0 for the background and 1 for the first class, and t, which has no say for the background.
+        beta: where the smooth L1 goes over from a square into a line.
+
+    Returns:
+        Array (batch,). A label outside [0, classes] makes the loss of its own crop NaN.
+
+    Raises:
+        DtypeError: `outputs` is no `CropOutputs`, or labels that are not integers.
+        ShapeError: arrays that do not fit each other.
+
+    Example:
+        >>> outputs = CropOutputs(jnp.zeros((2, 3)), jnp.ones((2, 8)))
+        >>> targets = {"labels": jnp.array([0, 2]), "offsets": jnp.zeros((2, 4))}
+        >>> crop_heads(outputs, targets).round(3).tolist()
+        [1.0989999771118164, 4.875999927520752]
+
+    Reference:
+        Girshick et al. (2014), with the softmax and the joint training of Girshick (2015).
+    """
+    op = "crop_heads"
+    if not isinstance(outputs, CropOutputs):
+        raise DtypeError(
+            explain(op, "outputs", got=f"a {type(outputs).__name__}", expected="a CropOutputs",
+                    fix="pass what an RCNN returns for crops")
+        )  # fmt: skip
+    labels = _checks.widened(_checks.integer(op, "targets['labels']", targets["labels"]))
+    wanted = _checks.floating(op, "targets['offsets']", targets["offsets"])
+    batch, classes = len(outputs.logits), outputs.logits.shape[-1] - 1
+    for name, array, shape in (("outputs.offsets", outputs.offsets, (batch, 4 * classes)),
+                               ("targets['offsets']", wanted, (batch, 4))):  # fmt: skip
+        if array.shape != shape:
+            raise ShapeError(
+                explain(op, name, got=f"of shape {array.shape}", expected=f"{shape}",
+                        fix="pass what proposals.crops and an RCNN return")
+            )  # fmt: skip
+    shows = labels > 0
+    at = jnp.clip(labels - 1, 0, classes - 1)[:, None, None]
+    chosen = jnp.take_along_axis(outputs.offsets.reshape(batch, classes, 4), at, axis=1)[:, 0]
+    distance = smooth_l1(chosen, jnp.where(shows[:, None], wanted, 0), beta=beta, outputs="sum")
+    return softmax_cross_entropy(outputs.logits, labels) + jnp.where(shows, distance, 0)

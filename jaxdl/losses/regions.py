@@ -1,0 +1,243 @@
+"""The losses of detectors of two stages: of proposals, and of what is said of them; one value an image."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import _checks, _targets, anchors, boxes
+from jaxdl.errors import DtypeError, explain
+from jaxdl.losses._detectors import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
+from jaxdl.losses.binary import binary_cross_entropy
+from jaxdl.losses.classification import softmax_cross_entropy
+from jaxdl.losses.regression import smooth_l1
+
+# Offsets of regions are learned in these units, as all implementations do: 1 / (10, 10, 5, 5).
+OFFSET_SCALES = (0.1, 0.1, 0.2, 0.2)
+BETA = 1 / 9
+ANY_CLASS = 2**31 - 1
+UNIT_BOX = np.array([0, 0, 1, 1], np.float32)
+
+
+def region_heads(
+    outputs: RegionOutputs,
+    targets: Mapping[str, Any],
+    *,
+    positive: float = 0.5,
+    count: int = 64,
+    positive_fraction: float = 0.25,
+    beta: float = BETA,
+) -> jax.Array:
+    """Two-term loss of regions: ``(sum_S cross_entropy(z, c) + sum_(S, c > 0) smooth_l1(t_c, t)) / |S|``.
+
+    A region that overlaps an object by an IoU of `positive` or more has its class c and the offsets t to its
+    box; all others are background, c = 0, and have no offsets. S is a balanced sample of an image's regions,
+    drawn by `outputs.seeds`. No gradient goes to where the regions are.
+
+    Args:
+        outputs: a `RegionOutputs`.
+        targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``; the
+            labels do not count the background. What stands where the mask is 0 has no say.
+        positive: least IoU of a region that shows an object, in [0, 1].
+        count: regions of S, at most.
+        positive_fraction: share of S that show objects, at most.
+        beta: where the smooth L1 goes over from a square into a line.
+
+    Returns:
+        Array (batch,). An image with an unsound box or a label outside [0, classes) gives NaN; one without
+        objects teaches the background.
+
+    Raises:
+        DtypeError: `outputs` is no `RegionOutputs`.
+        ShapeError: arrays that do not fit each other.
+        ValueError: a number out of range.
+
+    Example:
+        >>> place = jnp.array([[[0.0, 0.0, 8.0, 8.0]]])
+        >>> outputs = RegionOutputs(jnp.zeros((1, 1, 3)), jnp.zeros((1, 1, 8)), place, jnp.ones((1, 1), bool),
+        ...                         jnp.zeros(1, jnp.uint32), jnp.full((1, 2), 8.0))
+        >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
+        >>> round(float(region_heads(outputs, targets)[0]), 3)
+        1.099
+
+    Reference:
+        Girshick (2015). Equals ``torchvision.models.detection.roi_heads.fastrcnn_loss`` of each image by
+        itself, when S is what it sampled.
+    """
+    _kind("region_heads", outputs, RegionOutputs)
+    truth = boxes.truth("region_heads", targets, outputs.logits.shape[-1] - 1)
+    one = partial(_region_loss, positive=positive, count=count, fraction=positive_fraction, beta=beta)
+    seeds, regions = outputs.seeds, jax.lax.stop_gradient(outputs.regions)
+    values = jax.vmap(one)(outputs.logits, outputs.offsets, regions, outputs.mask, seeds, truth)
+    return values * _targets.poison(truth.good, values.dtype)
+
+
+def region_proposals(
+    outputs: ProposalOutputs,
+    targets: Mapping[str, Any],
+    *,
+    positive: float = 0.7,
+    negative: float = 0.3,
+    count: int = 256,
+    positive_fraction: float = 0.5,
+    beta: float = BETA,
+) -> jax.Array:
+    """Loss of a region proposal network: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t, t')) / |S|``.
+
+    p is 1 for anchors that overlap an object by an IoU of `positive` or more, and for the best anchors of each
+    object; 0 for those that overlap none by `negative`; the others are left out. S is a balanced sample
+    of an image's anchors, drawn by `outputs.seeds`. Anchors that reach over the edge are not left out.
+
+    Args:
+        outputs: a `ProposalOutputs`.
+        targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``.
+        positive: least IoU of an anchor that shows an object, in [0, 1].
+        negative: IoU below which an anchor shows the background, at most `positive`.
+        count: anchors of S, at most.
+        positive_fraction: share of S that show objects, at most.
+        beta: where the smooth L1 goes over from a square into a line.
+
+    Returns:
+        Array (batch,). An image with an unsound box or a label below 0 gives NaN.
+
+    Raises:
+        DtypeError: `outputs` is no `ProposalOutputs`.
+        ShapeError: arrays that do not fit each other.
+        ValueError: a number out of range.
+
+    Example:
+        >>> place = jnp.array([[[0.0, 0.0, 8.0, 8.0]]])
+        >>> zeros = jnp.zeros((1, 1))
+        >>> outputs = ProposalOutputs(zeros, jnp.zeros((1, 1, 4)), place, jnp.zeros(1, jnp.uint32))
+        >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
+        >>> round(float(region_proposals(outputs, targets)[0]), 3)
+        0.693
+
+    Reference:
+        Ren et al. (2015); normalised by |S| in both terms, as in torchvision, where the paper divides the
+        second by the number of places and weighs it by 10, which is nearly the same.
+    """
+    _kind("region_proposals", outputs, ProposalOutputs)
+    truth = boxes.truth("region_proposals", targets, ANY_CLASS)
+    one = partial(_proposal_loss, positive=positive, negative=negative, count=count,
+                  fraction=positive_fraction, beta=beta)  # fmt: skip
+    values = jax.vmap(one)(outputs.objectness, outputs.offsets, outputs.anchors, outputs.seeds, truth)
+    return values * _targets.poison(truth.good, values.dtype)
+
+
+def faster_rcnn(
+    outputs: FasterRCNNOutputs,
+    targets: Mapping[str, Any],
+    *,
+    anchor_count: int = 256,
+    region_count: int = 64,
+) -> jax.Array:
+    """Loss of a Faster R-CNN trained end to end: ``region_proposals + region_heads``, weighed alike.
+
+    Other thresholds are those of the two functions, whose sum a loss of one's own may be.
+
+    Args:
+        outputs: a `FasterRCNNOutputs`.
+        targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``.
+        anchor_count: anchors sampled of an image.
+        region_count: regions sampled of an image.
+
+    Returns:
+        Array (batch,). An image with an unsound box or a label outside [0, classes) gives NaN.
+
+    Raises:
+        DtypeError: `outputs` is no `FasterRCNNOutputs`.
+        ShapeError: arrays that do not fit each other.
+        ValueError: a number out of range.
+
+    Example:
+        >>> place = jnp.array([[[0.0, 0.0, 8.0, 8.0]]])
+        >>> seeds = jnp.zeros(1, jnp.uint32)
+        >>> first = ProposalOutputs(jnp.zeros((1, 1)), jnp.zeros((1, 1, 4)), place, seeds)
+        >>> second = RegionOutputs(jnp.zeros((1, 1, 3)), jnp.zeros((1, 1, 8)), place, jnp.ones((1, 1), bool),
+        ...                        seeds, jnp.full((1, 2), 8.0))
+        >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
+        >>> round(float(faster_rcnn(FasterRCNNOutputs(first, second), targets)[0]), 3)
+        1.792
+
+    Reference:
+        Ren et al. (2015), approximate joint training.
+    """
+    _kind("faster_rcnn", outputs, FasterRCNNOutputs)
+    first = region_proposals(outputs.proposals, targets, count=anchor_count)
+    return first + region_heads(outputs.regions, targets, count=region_count)
+
+
+def _region_loss(
+    logits: jax.Array,
+    offsets: jax.Array,
+    regions: jax.Array,
+    mask: jax.Array,
+    seed: jax.Array,
+    truth: boxes.Truth,
+    *,
+    positive: float,
+    count: int,
+    fraction: float,
+    beta: float,
+) -> jax.Array:
+    found = anchors.assign(regions, truth.boxes, truth.mask, positive=positive, negative=positive, best=False)
+    kinds = jnp.where(mask, found.kinds, -1)
+    sampled = anchors.sample(jax.random.key(seed), kinds, count=count, positive_fraction=fraction) > 0
+    shows = kinds == 1
+    labels = jnp.where(shows, truth.labels[found.matches] + 1, 0)
+    wanted = _wanted(shows, truth.boxes[found.matches], regions) / jnp.asarray(OFFSET_SCALES)[None]
+    distance = smooth_l1(_of_class(offsets, labels), wanted, beta=beta, outputs="sum")
+    return _balanced(sampled, shows, softmax_cross_entropy(logits, labels), distance)
+
+
+def _proposal_loss(
+    objectness: jax.Array,
+    offsets: jax.Array,
+    places: jax.Array,
+    seed: jax.Array,
+    truth: boxes.Truth,
+    *,
+    positive: float,
+    negative: float,
+    count: int,
+    fraction: float,
+    beta: float,
+) -> jax.Array:
+    found = anchors.assign(places, truth.boxes, truth.mask, positive=positive, negative=negative)
+    sampled = anchors.sample(jax.random.key(seed), found.kinds, count=count, positive_fraction=fraction) > 0
+    shows = found.kinds == 1
+    wanted = _wanted(shows, truth.boxes[found.matches], places)
+    distance = smooth_l1(offsets, wanted, beta=beta, outputs="sum")
+    return _balanced(sampled, shows, binary_cross_entropy(objectness, shows), distance)
+
+
+def _wanted(shows: jax.Array, objects: jax.Array, places: jax.Array) -> jax.Array:
+    """Return the offsets (places, 4) to the objects that are shown, elsewhere 0."""
+    # A place without area has no finite offsets.
+    pair = (jnp.where(shows[:, None], found, UNIT_BOX) for found in (objects, places))
+    return boxes.encode(*pair)
+
+
+def _of_class(offsets: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the offsets (regions, 4) of each region's class, of any class for the background."""
+    if offsets.shape[-1] == 4:
+        return offsets
+    by_class = offsets.reshape(len(labels), -1, 4)
+    return jnp.take_along_axis(by_class, jnp.maximum(labels - 1, 0)[:, None, None], axis=1)[:, 0]
+
+
+def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array) -> jax.Array:
+    values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
+    return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)
+
+
+def _kind(op: str, outputs: Any, kind: type) -> None:
+    if not isinstance(outputs, kind):
+        raise DtypeError(
+            explain(op, "outputs", got=f"a {type(outputs).__name__}", expected=f"a {kind.__name__}",
+                    fix="pass what the network returns")
+        )  # fmt: skip
