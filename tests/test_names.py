@@ -16,7 +16,7 @@ NAMES = {
     "triplet l1_penalty l2_penalty soft_threshold proximal_l1 reduce "
     "auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
     "sequence_binary_cross_entropy yolo_v1 yolo_anchors yolo_unplaced faster_rcnn "
-    "region_heads region_proposals",
+    "region_heads region_proposals localisation",
     "anchors": "grid shapes assign sample kmeans",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
@@ -33,7 +33,8 @@ NAMES = {
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep "
-    "roc_curve roc_area r2 sequence_accuracy exact_match mean_average_precision coco",
+    "roc_curve roc_area r2 sequence_accuracy exact_match mean_average_precision coco "
+    "localisation_accuracy",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose "
     "masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
@@ -64,7 +65,8 @@ NAMES = {
     "CifarResNet CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig "
     "VolumeNet VolumeNetConfig LanguageModel LanguageModelConfig SequenceClassifier "
     "SequenceClassifierConfig SequenceTagger SequenceTaggerConfig EncoderDecoder "
-    "EncoderDecoderConfig Yolo YoloConfig FasterRCNN FasterRCNNConfig",
+    "EncoderDecoderConfig Yolo YoloConfig FasterRCNN FasterRCNNConfig Localiser "
+    "LocaliserConfig localise WindowClassifier WindowClassifierConfig",
     "models.yolo": "detect",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths "
     "gradient_field boundary learning_curve validation_curve confusion_matrix "
@@ -86,6 +88,7 @@ NAMES = {
     "kernels.attention": "additive_attention dot_attention scaled_dot_attention "
     "multi_head_attention attend",
     "models.faster_rcnn": "detect",
+    "net": "functional from_linen from_pair as_convolution start_from summary",
 }
 WITHOUT_ROWS = (
     "train",
@@ -97,6 +100,7 @@ WITHOUT_ROWS = (
     "layers",
     "models",
     "plot",
+    "net",
 )
 
 
