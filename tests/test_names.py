@@ -30,7 +30,7 @@ NAMES = {
     "descent": "descend",
     "impurity": "binary_entropy entropy gini information_gain",
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep roc_curve "
-    "roc_area r2 sequence_accuracy exact_match",
+    "roc_area r2 sequence_accuracy exact_match mean_average_precision coco",
     "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",

@@ -42,7 +42,7 @@ def grid(rows: int, columns: int, *, stride: float, shapes: Any) -> jax.Array:
     rows, columns = (_checks.positive_integer("grid", name, value)
                      for name, value in (("rows", rows), ("columns", columns)))  # fmt: skip
     _positive("grid", "stride", stride)
-    sides = _sides("grid", shapes)
+    sides = np.asarray(checked_shapes("grid", "shapes", shapes), np.float64)
     y, x = ((np.arange(count) + 0.5) * float(stride) for count in (rows, columns))
     centres = np.stack(np.broadcast_arrays(x[None, :, None], y[:, None, None]), -1)
     boxes = np.concatenate([centres - sides / 2, centres + sides / 2], -1)
@@ -92,20 +92,21 @@ def _positive(op: str, argument: str, value: Any) -> None:
     _checks.in_range(op, argument, value, math.ulp(0), math.inf, "(0, inf)")
 
 
-def _sides(op: str, value: Any) -> np.ndarray:
+def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = None) -> jax.Array:
+    """Return widths and heights (shapes, 2) as float32, or raise; `count` says how many there must be."""
     sides = np.asarray(value)
     if sides.dtype.kind not in "iuf":
         raise DtypeError(
-            explain(op, "shapes", got=repr(value), expected="pairs (width, height) of numbers",
-                    fix="shapes=((16, 16), ...)")
+            explain(op, argument, got=repr(value), expected="pairs (width, height) of numbers",
+                    fix=f"{argument}=((16, 16), ...)")
         )  # fmt: skip
-    if sides.ndim != 2 or sides.shape[1] != 2 or not len(sides):
+    if sides.ndim != 2 or sides.shape[1] != 2 or len(sides) != (count or max(len(sides), 1)):
         raise ShapeError(
-            explain(op, "shapes", got=f"of shape {sides.shape}", expected="(shapes, 2), width and height",
-                    fix="shapes=((16, 16), ...)")
+            explain(op, argument, got=f"of shape {sides.shape}",
+                    expected=f"({count or 'shapes'}, 2), width and height", fix=f"{argument}=((16, 16), ...)")
         )  # fmt: skip
     if not (np.isfinite(sides) & (sides > 0)).all():
         raise ValueError(
-            explain(op, "shapes", got=sides.tolist(), expected="sides above 0", fix="give sides in pixels")
+            explain(op, argument, got=sides.tolist(), expected="sides above 0", fix="give sides in pixels")
         )
-    return sides.astype(np.float64)
+    return jnp.asarray(sides, jnp.float32)

@@ -20,6 +20,7 @@ from jaxdl.data.builtin import load_digits as load_digits
 from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
 from jaxdl.data.cifar import load_cifar as load_cifar
+from jaxdl.data.compose import compose_scene as compose_scene
 from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.dates import dates as dates
 from jaxdl.data.download import cache_folder as cache_folder
@@ -31,7 +32,6 @@ from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.one_hot import one_hot as one_hot
-from jaxdl.data.compose import compose_scene as compose_scene
 from jaxdl.data.scene_config import SceneConfig as SceneConfig
 from jaxdl.data.scene_digits import SceneDigits as SceneDigits
 from jaxdl.data.scene_digits import load_scene_digits as load_scene_digits

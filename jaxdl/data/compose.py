@@ -27,7 +27,7 @@ class Placed(NamedTuple):
 def compose_scene(
     key: jax.Array, digits: SceneDigits, config: SceneConfig = SceneConfig()
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Compose one scene: a pure function to compile, map and differentiate nothing of.
+    """Compose one scene: a pure function, to compile and to map over keys.
 
     Objects are drawn one over the other, over the clutter, over an uneven background. A box is the
     smallest around the pixels that the ink of its object covers by a quarter or more, be it under another
@@ -46,7 +46,12 @@ def compose_scene(
         DtypeError: no typed key.
 
     Example:
-        >>> image, targets = jax.jit(compose_scene)(jax.random.key(0), scene_digits())
+        >>> import numpy as np
+        >>> from jaxdl.data import scene_digits
+        >>> digits = scene_digits(np.eye(6)[None], np.array([7]))
+        >>> image, targets = jax.eval_shape(lambda key: compose_scene(key, digits), jax.random.key(0))
+        >>> image.shape, targets["boxes"].shape
+        ((96, 96, 1), (8, 4))
     """
     keys = jax.random.split(_checks.key("compose_scene", key), 4)
     placed, bright = _place(keys[0], digits, config)
@@ -77,7 +82,7 @@ def _sides(uniform: jax.Array, config: SceneConfig) -> jax.Array:
 
 
 def _place(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> tuple[Placed, jax.Array]:
-    """Try digits, sizes and corners one after the other until there are enough objects; and their contrast."""
+    """Try digits, sizes and corners until there are enough objects; return a number in [0, 1) for each."""
     places, (height, width) = config.places or 0, config.shape
     # One call of the generator: each costs a fifth of a second to compile.
     uniform = jax.random.uniform(key, (TRIES * places + 1, 5))
@@ -87,7 +92,7 @@ def _place(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> tuple[Pl
     sizes = windows[:, 2:] - windows[:, :2]
     scales = _sides(uniform[:-1, 1], config) / sizes.max(1)
     sizes *= scales[:, None]
-    corners = uniform[:-1, 2:4] * (jnp.asarray([width, height]) - sizes)
+    corners = uniform[:-1, 2:4] * (jnp.asarray([[width, height]]) - sizes)
     boxes = jnp.concatenate([corners, corners + sizes], 1)
     slots, count = _fitting(boxes, wanted, places, config.max_overlap)
     placed = Placed(chosen[slots], corners[slots], scales[slots], jnp.arange(places) < count)
@@ -105,7 +110,9 @@ def _fitting(
     ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
         slots, covered, count = carry
         used, others = jnp.arange(places) < count, boxes[slots]
-        sides = jnp.minimum(others[:, 2:], boxes[t, 2:]) - jnp.maximum(others[:, :2], boxes[t, :2])
+        sides = jnp.minimum(others[:, 2:], boxes[t, None, 2:]) - jnp.maximum(
+            others[:, :2], boxes[t, None, :2]
+        )
         shared = jnp.where(used, jnp.maximum(sides, 0).prod(1), 0)
         after = covered + shared / areas[slots]
         fits = (count < wanted) & (shared.sum() <= max_overlap * areas[t]) & (after <= max_overlap).all()
@@ -139,8 +146,8 @@ def _weights(
     source = (jnp.arange(count) + 0.5 - start) / scale + low - 0.5
     pixels = jnp.arange(side)
     reach = jnp.maximum(1, 1 / scale)
-    weights = jnp.maximum(0, 1 - jnp.abs(source[:, None] - pixels) / reach) / reach
-    return weights * ((pixels >= low) & (pixels < high))
+    weights = jnp.maximum(0, 1 - jnp.abs(source[:, None] - pixels[None]) / reach) / reach
+    return weights * ((pixels >= low) & (pixels < high))[None]
 
 
 def _tight(ink: jax.Array) -> jax.Array:
@@ -168,7 +175,7 @@ def _background(key: jax.Array, config: SceneConfig) -> tuple[jax.Array, jax.Arr
     level = _LEVELS[0] + (_LEVELS[1] - _LEVELS[0]) * uniform[-1]
     knots = _UNEVEN * (2 * uniform[:-1].reshape(_KNOTS, _KNOTS) - 1)
     rows, columns = (
-        jnp.maximum(0, 1 - jnp.abs(jnp.linspace(0, _KNOTS - 1, side)[:, None] - jnp.arange(_KNOTS)))
+        jnp.maximum(0, 1 - jnp.abs(jnp.linspace(0, _KNOTS - 1, side)[:, None] - jnp.arange(_KNOTS)[None]))
         for side in config.shape
     )
     return level + rows @ knots @ columns.T, level
@@ -180,7 +187,7 @@ def _clutter(
     """Return layers of ink (clutter, height, width), pieces of digits and strokes, and their brightness."""
     (height, width), count = config.shape, config.clutter
     uniform = jax.random.uniform(key, (count + 1, 8))
-    corners = uniform[:-1, :2] * jnp.asarray([width, height])
+    corners = uniform[:-1, :2] * jnp.asarray([[width, height]])
     chosen, sides = _whole(uniform[:-1, 2], len(digits.labels)), _sides(uniform[:-1, 3], config)
     windows = jax.vmap(_piece)(uniform[:-1, 4:6], digits.windows[chosen])
     scales = sides / (digits.windows[chosen, 2:] - digits.windows[chosen, :2]).max(1)
@@ -190,7 +197,7 @@ def _clutter(
     angles = 2 * jnp.pi * uniform[:-1, 4]
     steps = sides[:, None] * jnp.stack([jnp.cos(angles), jnp.sin(angles)], 1)
     strokes = jax.vmap(lambda start, step: _stroke(start, step, config))(corners[1::2], steps[1::2])
-    drawn = jnp.argsort(jnp.argsort(uniform[:-1, 6])) < _whole(uniform[-1, 0], count + 1)
+    drawn = uniform[:-1, 6] < uniform[-1, 0]  # with a uniform share, their number is uniform too
     inks = jnp.concatenate([pieces, strokes]) * drawn[:, None, None]
     return inks, _brightness(uniform[:-1, 7], level, config)
 
@@ -206,6 +213,7 @@ def _piece(uniform: jax.Array, window: jax.Array) -> jax.Array:
 def _stroke(start: jax.Array, step: jax.Array, config: SceneConfig) -> jax.Array:
     """Return a thin line from a point on, (height, width), by the distance of each pixel."""
     height, width = config.shape
-    x, y = jnp.arange(width) + 0.5 - start[0], jnp.arange(height)[:, None] + 0.5 - start[1]
+    x = jnp.arange(width)[None] + 0.5 - start[0]
+    y = jnp.arange(height)[:, None] + 0.5 - start[1]
     along = jnp.clip((x * step[0] + y * step[1]) / (step**2).sum(), 0, 1)
     return jnp.clip(1.1 - jnp.hypot(x - along * step[0], y - along * step[1]), 0, 1)

@@ -18,7 +18,7 @@ class SceneConfig:
         scales: least and greatest longer side of an object in pixels, drawn uniformly in the logarithm.
         max_overlap: share of the box of an object that the boxes of all others cover together, at most, in
             [0, 1]; an object that would break it is drawn elsewhere. Boxes are rounded to whole pixels later.
-        contrast: least and greatest brightness of an object, from 0 at the mean of the background to 1, white.
+        contrast: least and greatest brightness of an object, from 0, the mean of the background, to 1.
         noise: standard deviation of the noise at most, images being [0, 1]; each scene draws its own.
         clutter: strokes and pieces of digits behind the objects, at most; their number is uniform.
 

@@ -52,7 +52,8 @@ def load_scene_digits(
         MissingExtraError: scikit-learn is needed and not installed.
 
     Example:
-        >>> load_scene_digits("train", source="digits"), load_scene_digits("test", source="digits")[1:]
+        >>> load_scene_digits("test", source="digits")
+        Dataset(359 examples, inputs uint8 (8, 8, 1), 10 classes)
     """
     op = "load_scene_digits"
     _checks.one_of(op, "part", part, ("train", "test"))
@@ -107,9 +108,9 @@ def scene_digits(images: Any = None, labels: Any = None) -> SceneDigits:
                                  expected=f"one for each of the {len(pixels)} images",
                                  fix="make the lengths equal"))  # fmt: skip
     inked = pixels >= INK
-    across, down = inked.any(1), inked.any(2)
-    ends = [axis.argmax(1) for axis in (across, down)]
-    ends += [axis.shape[1] - axis[:, ::-1].argmax(1) for axis in (across, down)]
+    axes = [np.asarray(inked.any(1)), np.asarray(inked.any(2))]
+    ends = [axis.argmax(1) for axis in axes]
+    ends += [axis.shape[1] - axis[:, ::-1].argmax(1) for axis in axes]
     return SceneDigits(
         jnp.asarray(pixels), jnp.asarray(numbers), jnp.asarray(np.stack(ends, 1).astype(np.float32))
     )
@@ -129,7 +130,8 @@ def _images(value: Any) -> np.ndarray:
         )  # fmt: skip
     images = images.astype(np.float32)
     peaks = images.max((1, 2))
-    bad = np.flatnonzero(~np.isfinite(images).all((1, 2)) | (images.min((1, 2)) < 0) | ~(peaks > 0))
+    good = np.isfinite(images).all((1, 2)) & (images.min((1, 2)) >= 0) & (peaks > 0)
+    bad = np.flatnonzero(np.logical_not(good))
     if bad.size:
         raise FormatError(
             explain("scenes", "images", got=f"image {bad[0]}, blank, negative or not finite",
@@ -146,6 +148,8 @@ def _labels(value: Any) -> np.ndarray:
                     expected="(count,) integers", fix="labels.astype(np.int32)")
         )  # fmt: skip
     if labels.size and labels.min() < 0:
-        raise FormatError(explain("scenes", "labels", got=f"{labels.min()} at {labels.argmin()}",
-                                  expected="class numbers from 0 on", fix="number the classes from 0"))  # fmt: skip
+        raise FormatError(
+            explain("scenes", "labels", got=f"{labels.min()} at {labels.argmin()}",
+                    expected="class numbers from 0 on", fix="number the classes from 0")
+        )  # fmt: skip
     return labels.astype(np.int32)

@@ -56,8 +56,8 @@ def scenes(
 
     Returns:
         Images (count, height, width, 1) uint8, and targets: ``"boxes"`` (count, places, 4) float32, x1, y1,
-        x2, y2 in pixels, tight around the ink, be it under another object; ``"labels"`` (count, places) int32;
-        ``"mask"`` (count, places) bool. Objects come first, zeros fill the places behind.
+        x2, y2 in pixels, tight around the ink, be it under another object; ``"labels"`` (count, places)
+        int32; ``"mask"`` (count, places) bool. Objects come first, zeros fill the places behind.
 
     Raises:
         DtypeError: no typed key, or numbers of another kind.
@@ -67,8 +67,9 @@ def scenes(
         MissingExtraError: no images are given, and scikit-learn is not installed.
 
     Example:
-        >>> pictures, targets = scenes(jax.random.key(0), 4, size=64, objects=(1, 3), scales=(12, 30))
+        >>> pictures, targets = scenes(jax.random.key(0), 4, size=48, objects=(1, 3), clutter=0)
         >>> pictures.shape, targets["boxes"].shape, targets["mask"].sum(1).tolist()
+        ((4, 48, 48, 1), (4, 3, 4), [2, 3, 2, 3])
     """
     config = SceneConfig(size, objects, places, scales, max_overlap, contrast, noise, clutter)
     key, digits = _checks.key("scenes", key), _digits(images, labels)
@@ -107,9 +108,10 @@ def scene_batches(
         ValueError: a number below 1.
 
     Example:
-        >>> source = scene_batches(jax.random.key(0), 4, steps=2, config=SceneConfig(64, scales=(12, 30)))
+        >>> config = SceneConfig(size=48, objects=(1, 3), clutter=0)
+        >>> source = scene_batches(jax.random.key(0), 4, steps=2, config=config)
         >>> [pictures.shape for pictures, targets in source(0)]
-        [(4, 64, 64, 1), (4, 64, 64, 1)]
+        [(4, 48, 48, 1), (4, 48, 48, 1)]
     """
     op, key = "scene_batches", _checks.key("scene_batches", key)
     batch, steps = (
@@ -159,7 +161,8 @@ def _composed(
         raise ValueError(
             explain("scenes", "objects", got=f"{config.objects}, but scene {short[0]} has room for "
                     f"{found[short[0]]} only, after {TRIES} tries a place",
-                    expected="objects that find room", fix="fewer or smaller objects, or a larger max_overlap")
+                    expected="objects that find room",
+                    fix="fewer or smaller objects, or a larger max_overlap")
         )  # fmt: skip
     return images, targets
 

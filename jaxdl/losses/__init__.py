@@ -1,5 +1,7 @@
 """Losses. Each returns one value per example; `reduce` turns these into the scalar to be differentiated."""
 
+from jaxdl._yolo import YoloOutputs as YoloOutputs
+
 from ._detectors import FasterRCNNOutputs as FasterRCNNOutputs
 from ._detectors import ProposalOutputs as ProposalOutputs
 from ._detectors import RegionOutputs as RegionOutputs
@@ -11,6 +13,7 @@ from .classification import softmax_cross_entropy as softmax_cross_entropy
 from .codes import maximum_a_posteriori as maximum_a_posteriori
 from .crops import CropOutputs as CropOutputs
 from .crops import crop_heads as crop_heads
+from .localisation import localisation as localisation
 from .penalties import FORMS as FORMS
 from .penalties import is_weight as is_weight
 from .penalties import l1_penalty as l1_penalty
@@ -33,3 +36,7 @@ from .similarity import DISTANCES as DISTANCES
 from .similarity import contrastive as contrastive
 from .similarity import distance as distance
 from .similarity import triplet as triplet
+from .yolo import CLASS_LOSSES as CLASS_LOSSES
+from .yolo import yolo_anchors as yolo_anchors
+from .yolo import yolo_unplaced as yolo_unplaced
+from .yolo import yolo_v1 as yolo_v1

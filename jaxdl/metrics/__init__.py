@@ -15,6 +15,7 @@ from .detection import MeanAveragePrecision as MeanAveragePrecision
 from .detection import PrecisionRecall as PrecisionRecall
 from .detection import coco as coco
 from .detection import mean_average_precision as mean_average_precision
+from .localisation import localisation_accuracy as localisation_accuracy
 from .ranking import RocCurve as RocCurve
 from .ranking import ThresholdSweep as ThresholdSweep
 from .ranking import average_precision as average_precision

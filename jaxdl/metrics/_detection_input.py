@@ -108,7 +108,7 @@ def _like(op: str, argument: str, value: np.ndarray, shape: tuple[int, ...]) -> 
 def _boxes(op: str, argument: str, value: np.ndarray, mask: np.ndarray) -> np.ndarray:
     _like(op, f"{argument}.boxes", value, (*mask.shape, 4))
     boxes = np.where(mask[..., None], value.astype(np.float64), 0)
-    _all(op, f"{argument}.boxes", boxes, np.isfinite(boxes).all(-1), "finite corners",
+    _all(op, f"{argument}.boxes", boxes, np.asarray(np.isfinite(boxes).all(-1)), "finite corners",
          "look for NaN in the boxes")  # fmt: skip
     return boxes
 

@@ -79,27 +79,30 @@ def _images(
     hits, left_out = np.zeros(shape, bool), np.zeros(shape, bool)
     taken = np.zeros((*shape[:3], objects), bool)
     proper = ~other[:, None]
+    # The bound of COCO's own program: a threshold of 1 forgives rounding.
+    least = np.minimum(thresholds, 1 - 1e-10)[:, None, None]
     for place in range(places if objects else 0):
         iou = overlap[:, place]
         if iou.max() < 0:
             continue
-        # The bound of COCO's own program: a threshold of 1 forgives rounding.
-        near = iou >= np.minimum(thresholds, 1 - 1e-10)[:, None, None]
-        if free:
-            open_ = near & (~taken | crowd)
-            wished = open_ & proper
-            some = wished.any(-1, keepdims=True)
-            usable = np.where(some, wished, open_)
-        else:
-            usable = np.broadcast_to(near & (iou == iou.max(-1, keepdims=True)), taken.shape)
+        usable = _usable(iou >= least, iou, taken, crowd, proper, free)
         at = _last_or_first(np.where(usable, iou, -1), last=free)
-        reached = np.take_along_axis(usable, at, -1)
+        reached, before = (np.take_along_axis(one, at, -1) for one in (usable, taken))
         left = reached & ~np.take_along_axis(np.broadcast_to(proper, taken.shape), at, -1)
-        before = np.take_along_axis(taken, at, -1)
-        hit = reached & ~left & ~before
-        hits[..., place], left_out[..., place] = hit[..., 0], left[..., 0]
+        hits[..., place], left_out[..., place] = (reached & ~left & ~before)[..., 0], left[..., 0]
         np.put_along_axis(taken, at, before | reached, -1)
     return hits, left_out
+
+
+def _usable(
+    near: np.ndarray, iou: np.ndarray, taken: np.ndarray, crowd: np.ndarray, proper: np.ndarray, free: bool
+) -> np.ndarray:
+    """Tell which objects a detection may take, (sizes, thresholds, images, objects)."""
+    if not free:
+        return np.broadcast_to(near & (iou == iou.max(-1, keepdims=True)), taken.shape)
+    still = near & (~taken | crowd)
+    wished = still & proper
+    return np.where(wished.any(-1, keepdims=True), wished, still)
 
 
 def _last_or_first(values: np.ndarray, *, last: bool) -> np.ndarray:

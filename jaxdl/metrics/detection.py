@@ -1,6 +1,7 @@
 """Metrics of detection: average precision as Pascal VOC and COCO define it, on the host in float64."""
 
 import dataclasses
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,35 +141,14 @@ def mean_average_precision(
     _checks.one_of(op, "interpolation", interpolation, INTERPOLATIONS)
     _checks.one_of(op, "matching", matching, MATCHINGS)
     levels, bounds = _thresholds(op, thresholds), _bounds(op, sizes)
+    most = _checks.positive_integer(op, "max_detections", max_detections)
     found, wanted = read.found(op, detections, classes), read.wanted(op, targets, classes)
     read.same_images(op, found, wanted)
-    found = matching_of.sorted_by_score(found, _checks.positive_integer(op, "max_detections", max_detections))
+    found = matching_of.sorted_by_score(found, most)
     matches = matching_of.match(found, wanted, np.asarray(levels), bounds, free=matching == "free")
-    area = matching_of.area(wanted.boxes)
-    proper = wanted.mask & ~wanted.ignore
-    objects = [
-        _count(wanted.labels, proper & (area >= low) & (area <= high), classes) for low, high in bounds
-    ]
-    parts = [
-        _of_class(found, matches, label, np.asarray([one[label] for one in objects]), interpolation)
-        for label in range(classes)
-    ]
-    table = np.stack([one[0] for one in parts], -1)
-    return MeanAveragePrecision(
-        mean=_mean(table[0]),
-        per_class=np.asarray([_mean(column) for column in table[0].T]),
-        per_threshold=np.asarray([_mean(row) for row in table[0]]),
-        per_size=np.asarray([_mean(one) for one in table[1:]]),
-        table=table[0],
-        thresholds=levels,
-        sizes=tuple(high for _, high in bounds[1:-1]),
-        curves=tuple(zip(*(one[1] for one in parts))),
-        objects=objects[0],
-        ignored=_count(wanted.labels, wanted.ignore, classes),
-        detections=_count(found.labels, found.mask, classes),
-        hits=np.stack([one[2] for one in parts], -1),
-        false_positives=np.stack([one[3] for one in parts], -1),
-    )
+    objects = _objects(wanted, bounds, classes)
+    parts = [_of_class(found, matches, label, objects[:, label], interpolation) for label in range(classes)]
+    return _result(parts, found, wanted, objects, levels, bounds)
 
 
 def coco(
@@ -219,29 +199,61 @@ def coco(
     )  # fmt: skip
 
 
+class _OfClass(NamedTuple):
+    """Average precisions (sizes, thresholds) of a class; the rest, a threshold each, for all sizes."""
+
+    averages: np.ndarray
+    curves: list[PrecisionRecall]
+    hits: np.ndarray
+    misses: np.ndarray
+
+
 def _of_class(
     found: read.Found, matches: matching_of.Matches, label: int, objects: np.ndarray, interpolation: str
-) -> tuple[np.ndarray, list[PrecisionRecall], np.ndarray, np.ndarray]:
-    """Return average precisions (sizes, thresholds), and of all sizes: curves, hits, false positives."""
+) -> _OfClass:
     here = found.mask & (found.labels == label)
     order = np.argsort(-found.scores[here], kind="stable")
-    hit = matches.hits[:, :, here][..., order]
+    scores, hit = found.scores[here][order], matches.hits[:, :, here][..., order]
     miss = ~hit & ~matches.left_out[:, :, here][..., order]
     right, wrong = np.cumsum(hit, -1), np.cumsum(miss, -1)
     recall = np.where(objects > 0, right.T / np.maximum(objects, 1), np.nan).T
     precision = right / np.maximum(right + wrong, 1)
     envelope = np.maximum.accumulate(precision[..., ::-1], -1)[..., ::-1]
-    averages = np.asarray(
-        [[_area(*pair, interpolation) for pair in zip(*rows)] for rows in zip(recall, envelope)]
-    )
+    averages = [[_area(*pair, interpolation) for pair in zip(*rows)] for rows in zip(recall, envelope)]
     judged = (hit | miss)[0]
-    scores = found.scores[here][order]
     curves = [
         PrecisionRecall(scores[one], recall[0, t, one], precision[0, t, one], envelope[0, t, one])
         for t, one in enumerate(judged)
     ]
-    averages[objects == 0] = np.nan
-    return averages, curves, hit[0].sum(-1), miss[0].sum(-1)
+    known = np.where(objects[:, None] > 0, averages, np.nan)
+    return _OfClass(known, curves, hit[0].sum(-1), miss[0].sum(-1))
+
+
+def _result(
+    parts: list[_OfClass],
+    found: read.Found,
+    wanted: read.Wanted,
+    objects: np.ndarray,
+    levels: tuple[float, ...],
+    bounds: list[tuple[float, float]],
+) -> MeanAveragePrecision:
+    classes = len(parts)
+    table = np.stack([one.averages for one in parts], -1)
+    return MeanAveragePrecision(
+        mean=_mean(table[0]),
+        per_class=np.asarray([_mean(column) for column in table[0].T]),
+        per_threshold=np.asarray([_mean(row) for row in table[0]]),
+        per_size=np.asarray([_mean(one) for one in table[1:]]),
+        table=table[0],
+        thresholds=levels,
+        sizes=tuple(high for _, high in bounds[1:-1]),
+        curves=tuple(zip(*(one.curves for one in parts))),
+        objects=objects[0],
+        ignored=_count(wanted.labels, wanted.ignore, classes),
+        detections=_count(found.labels, found.mask, classes),
+        hits=np.stack([one.hits for one in parts], -1),
+        false_positives=np.stack([one.misses for one in parts], -1),
+    )
 
 
 def _area(recall: np.ndarray, envelope: np.ndarray, interpolation: str) -> float:
@@ -266,13 +278,21 @@ def _thresholds(op: str, thresholds: Any) -> tuple[float, ...]:
 
 def _bounds(op: str, sizes: Any) -> list[tuple[float, float]]:
     """Return ranges of area, the first of all areas."""
-    sides = [0.0, *(float(one) for one in sizes), np.inf]
-    if not all(low < high for low, high in zip(sides, sides[1:])):
+    given = np.asarray(sizes, np.float64) if np.ndim(sizes) == 1 else np.array([np.nan])
+    sides = [0.0, *given.tolist(), np.inf]
+    if not all(low < high for low, high in itertools.pairwise(sides)):
         raise ValueError(
             explain(op, "sizes", got=repr(sizes), expected="areas above 0 that rise",
                     fix=f"sizes={COCO_SIZES}")
         )  # fmt: skip
-    return [(0.0, np.inf), *(zip(sides, sides[1:]) if len(sides) > 2 else ())]
+    return [(0.0, np.inf), *(itertools.pairwise(sides) if len(sides) > 2 else ())]
+
+
+def _objects(wanted: read.Wanted, bounds: list[tuple[float, float]], classes: int) -> np.ndarray:
+    """Count what there is to find, (sizes, classes)."""
+    area, proper = matching_of.area(wanted.boxes), wanted.mask & ~wanted.ignore
+    inside = [proper & (area >= low) & (area <= high) for low, high in bounds]
+    return np.stack([_count(wanted.labels, one, classes) for one in inside])
 
 
 def _count(labels: np.ndarray, mask: np.ndarray, classes: int) -> np.ndarray:

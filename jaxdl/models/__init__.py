@@ -9,6 +9,7 @@ from . import ngram as ngram
 from . import perceptron as perceptron
 from . import rcnn as rcnn
 from . import softmax_regression as softmax_regression
+from . import yolo as yolo
 from ._linear import LinearModel as LinearModel
 from ._residual import BasicBlock as BasicBlock
 from ._residual import Bottleneck as Bottleneck
@@ -32,6 +33,9 @@ from .language_model import LanguageModel as LanguageModel
 from .language_model import LanguageModelConfig as LanguageModelConfig
 from .lenet import LeNet5 as LeNet5
 from .lenet import LeNet5Config as LeNet5Config
+from .localiser import Localiser as Localiser
+from .localiser import LocaliserConfig as LocaliserConfig
+from .localiser import localise as localise
 from .mlp import MLP as MLP
 from .mlp import MLPConfig as MLPConfig
 from .perceptron import Perceptron as Perceptron
@@ -51,3 +55,7 @@ from .vgg import VGG as VGG
 from .vgg import VGGConfig as VGGConfig
 from .volume_net import VolumeNet as VolumeNet
 from .volume_net import VolumeNetConfig as VolumeNetConfig
+from .window_classifier import WindowClassifier as WindowClassifier
+from .window_classifier import WindowClassifierConfig as WindowClassifierConfig
+from .yolo import Yolo as Yolo
+from .yolo import YoloConfig as YoloConfig

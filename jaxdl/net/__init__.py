@@ -18,4 +18,6 @@ from .from_flax_linen import from_linen as from_linen
 from .from_functions import from_pair as from_pair
 from .from_nnx import functional as functional
 from .mixed_precision import mixed_precision as mixed_precision
+from .sliding import SlidingWindows as SlidingWindows
+from .sliding import as_convolution as as_convolution
 from .starting import start_from as start_from

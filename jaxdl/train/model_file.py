@@ -33,6 +33,7 @@ KINDS = {
     "GoogLeNet": (models.GoogLeNetConfig, models.GoogLeNet),
     "LanguageModel": (models.LanguageModelConfig, models.LanguageModel),
     "LeNet5": (models.LeNet5Config, models.LeNet5),
+    "Localiser": (models.LocaliserConfig, models.Localiser),
     "MLP": (models.MLPConfig, models.MLP),
     "RCNN": (models.RCNNConfig, models.RCNN),
     "ResNet": (models.ResNetConfig, models.ResNet),
@@ -41,6 +42,8 @@ KINDS = {
     "SignalNet": (models.SignalNetConfig, models.SignalNet),
     "VGG": (models.VGGConfig, models.VGG),
     "VolumeNet": (models.VolumeNetConfig, models.VolumeNet),
+    "WindowClassifier": (models.WindowClassifierConfig, models.WindowClassifier),
+    "Yolo": (models.YoloConfig, models.Yolo),
 }
 
 
