@@ -25,7 +25,7 @@ class Placed(NamedTuple):
 
 
 def compose_scene(
-    key: jax.Array, digits: SceneDigits, config: SceneConfig = SceneConfig()
+    key: jax.Array, digits: SceneDigits, config: SceneConfig | None = None
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Compose one scene: a pure function, to compile and to map over keys.
 
@@ -36,7 +36,7 @@ def compose_scene(
     Args:
         key: random key of all that is drawn.
         digits: what `scene_digits` gives.
-        config: what scenes are like; static.
+        config: what scenes are like; static; None: as by default.
 
     Returns:
         An image (height, width, 1) uint8, and its targets: boxes (places, 4) float32 xyxy in pixels,
@@ -53,7 +53,7 @@ def compose_scene(
         >>> image.shape, targets["boxes"].shape
         ((96, 96, 1), (8, 4))
     """
-    keys = jax.random.split(_checks.key("compose_scene", key), 4)
+    keys, config = jax.random.split(_checks.key("compose_scene", key), 4), config or SceneConfig()
     placed, bright = _place(keys[0], digits, config)
     canvas, level = _background(keys[1], config)
     inks = jax.vmap(
