@@ -14,12 +14,13 @@ NAMES = {
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
     "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
-    "sequence_cross_entropy sequence_binary_cross_entropy",
+    "sequence_cross_entropy sequence_binary_cross_entropy faster_rcnn region_heads region_proposals",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
     "optim": "sgd momentum nesterov adagrad rmsprop adam adamw ema clip_by_global_norm warmup_cosine "
     "decay_mask learning_rate gradient_norm frozen",
+    "models.faster_rcnn": "detect",
     "models.perceptron": "fit gate xor",
     "models.linear_regression": "fit lasso line",
     "models.logistic_regression": "fit",
@@ -58,7 +59,7 @@ NAMES = {
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
-    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig",
+    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig FasterRCNN FasterRCNNConfig",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
