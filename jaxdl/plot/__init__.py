@@ -15,6 +15,7 @@ from .convolution import signals as signals
 from .convolution import volumes as volumes
 from .curves import history as history
 from .decision_tree import tree as tree
+from .detectors import detectors as detectors
 from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
