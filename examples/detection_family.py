@@ -2,9 +2,10 @@
 
 TODO figures
 
-Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held out
-are made of digits that no scene of training has. R-CNN classifies a crop at each of 100 proposals of selective
-search, Fast R-CNN pools them from one pass over the image, Faster R-CNN proposes by itself, YOLO does without.
+Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held
+out are made of digits that no scene of training has. R-CNN classifies a crop at each of 100 proposals of
+selective search, Fast R-CNN pools them from one pass over the image, Faster R-CNN proposes by itself, YOLO does
+without.
 
 Run by `python examples/detection_family.py [--quick] [--source digits|mnist] [--processes 2] [--seed 0]
 [--yolo out/yolo/model.safetensors] [--faster out/faster_rcnn/model.safetensors] [--out ...]`. Where those two
@@ -256,7 +257,7 @@ def main() -> int:
     training, test = compose("train", plan.scenes, options), compose("test", plan.held_out, options)
     recall = proposals.recall(test.proposals, test.mask, test.targets)
     searching = search_cost(test.images[:BATCH])
-    print(f"selective search: {test.mask.sum(1).mean():.0f} proposals and {searching:.0f} ms an image; recall",
+    print(f"selective search: {test.mask.sum(1).mean():.0f} proposals, {searching:.0f} ms an image; recall",
           ", ".join(f"{recall[k - 1]:.3f} of {k}" for k in (10, 50, REGIONS)))  # fmt: skip
     jaxdl.plot.comparison({"selective search": {"held-out scenes": recall}}, xlabel="proposals",
                           ylabel="recall at IoU .5", path=options.out / "recall.png")  # fmt: skip

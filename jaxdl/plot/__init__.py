@@ -3,6 +3,7 @@
 from .attention import accuracy_by_length as accuracy_by_length
 from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
+from .average_precision import average_precision as average_precision
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
 from .classification import precision_recall as precision_recall
@@ -15,6 +16,9 @@ from .convolution import signals as signals
 from .convolution import volumes as volumes
 from .curves import history as history
 from .decision_tree import tree as tree
+from .detection import boxes as boxes
+from .detection import detections as detections
+from .detection import objects as objects
 from .detectors import detectors as detectors
 from .graphs import activations as activations
 from .graphs import functions as functions
