@@ -14,7 +14,9 @@ NAMES = {
     "losses": "squared_error non_negative_squared_error binary_cross_entropy softmax_cross_entropy "
     "multi_label_cross_entropy huber smooth_l1 contrastive triplet l1_penalty l2_penalty "
     "soft_threshold proximal_l1 reduce auxiliary_cross_entropy maximum_a_posteriori "
-    "sequence_cross_entropy sequence_binary_cross_entropy faster_rcnn region_heads region_proposals",
+    "sequence_cross_entropy sequence_binary_cross_entropy faster_rcnn region_heads region_proposals "
+    "yolo_v1 yolo_anchors yolo_unplaced crop_heads",
+    "anchors": "grid shapes assign sample kmeans",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
     "backprop": "backpropagation",
@@ -60,7 +62,12 @@ NAMES = {
     "GoogLeNetConfig Inception VGG VGGConfig BasicBlock Bottleneck ResNet ResNetConfig CifarResNet "
     "CifarResNetConfig LeNet5 LeNet5Config SignalNet SignalNetConfig VolumeNet VolumeNetConfig "
     "LanguageModel LanguageModelConfig SequenceClassifier SequenceClassifierConfig SequenceTagger "
-    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig FasterRCNN FasterRCNNConfig",
+    "SequenceTaggerConfig EncoderDecoder EncoderDecoderConfig FasterRCNN FasterRCNNConfig Yolo YoloConfig "
+    "RCNN RCNNConfig FastRCNN FastRCNNConfig",
+    "models.fast_rcnn": "detect",
+    "models.rcnn": "detect",
+    "models.yolo": "detect",
+    "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths gradient_field "
     "boundary learning_curve validation_curve confusion_matrix worst_mistakes roc precision_recall "
     "tree activation_histograms gradients_by_depth history rate_range heat_map parallel_curves "
