@@ -131,11 +131,11 @@ def _scattered(features: jax.Array, rows: Samples, columns: Samples, above: jax.
             mode="promise_in_bounds",
         ), None  # fmt: skip
 
-    blocks = jax.tree.map(lambda array: _in_blocks(array, size), (rows, columns, above))
+    blocks = jax.tree.map(lambda array: in_blocks(array, size), (rows, columns, above))
     return lax.scan(one, jnp.zeros_like(features), blocks)[0]
 
 
-def _in_blocks(array: jax.Array, size: int) -> jax.Array:
+def in_blocks(array: jax.Array, size: int) -> jax.Array:
     """Cut the first axis in blocks, the last filled up with zeros."""
     rest = -array.shape[0] % size
     padded = jnp.pad(array, ((0, rest), *((0, 0),) * (array.ndim - 1)))

@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._roi_align_forms import divided
+from ._roi_align_forms import divided, in_blocks
 
 # The windows of the table have 1, 2 and 4 cells a side; bins of more are covered by several.
 LEVELS = 3
+# A block of boxes finds so many maxima at once.
+BLOCK = 2**15
 
 
 class Cells(NamedTuple):
@@ -36,24 +38,36 @@ def bins(first: jax.Array, last: jax.Array, count: int, length: int) -> Bins:
 
 
 def places_of_maxima(features: jax.Array, rows: Bins, columns: Bins) -> jax.Array:
-    """Return the first cell of the greatest entry, (boxes, rows, columns, channels) int32; 0 of empty bins."""
+    """Return the first cell of the greatest entry, (boxes, rows, columns, channels) int32; any of empty bins.
+
+    A few boxes at a time, which stay in the cache, and take as many steps as the largest of them demands.
+    """
     height, width, channels = features.shape
-    table = _table(features)
-    flat = jax.tree.map(lambda level: level.reshape(-1, channels), table)
+    flat = jax.tree.map(lambda level: level.reshape(-1, channels), _table(features))
+    count = rows.low.shape[0]
+
+    def some(block: tuple[Bins, Bins]) -> jax.Array:
+        return jnp.minimum(_best(flat, *block, height, width).places, height * width - 1)
+
+    size = max(1, min(count, BLOCK // (rows.low.shape[1] * columns.low.shape[1] * channels)))
+    blocks = jax.tree.map(lambda array: in_blocks(array, size), (rows, columns))
+    return lax.map(some, blocks).reshape(-1, *rows.low.shape[1:], columns.low.shape[1], channels)[:count]
+
+
+def _best(flat: Cells, rows: Bins, columns: Bins, height: int, width: int) -> Cells:
     down, across = _level(rows), _level(columns)
     most = [jnp.max(_count(line, level)) for line, level in ((rows, down), (columns, across))]
 
     def one(number: jax.Array, best: Cells) -> Cells:
         y, x = _window(rows, down, number // most[1]), _window(columns, across, number % most[1])
         level = down[:, :, None] * LEVELS + across[:, None]
-        index = (level * height + y[:, :, None]) * width + x[:, None]
-        found = jax.tree.map(lambda array: array.at[index].get(mode="promise_in_bounds"), flat)
-        return _greater(best, found)
+        # A barrier, or the index of a bin is computed for each channel.
+        index = lax.optimization_barrier((level * height + y[:, :, None]) * width + x[:, None])
+        return _greater(best, jax.tree.map(lambda array: array.at[index].get(mode="promise_in_bounds"), flat))
 
-    shape = (*rows.low.shape, columns.low.shape[1], channels)
-    none = Cells(jnp.full(shape, -jnp.inf, features.dtype), jnp.full(shape, height * width, jnp.int32))
-    best = lax.fori_loop(0, most[0] * most[1], one, none)
-    return jnp.minimum(best.places, height * width - 1)
+    shape = (*rows.low.shape, columns.low.shape[1], flat.values.shape[1])
+    none = Cells(jnp.full(shape, -jnp.inf, flat.values.dtype), jnp.full(shape, height * width, jnp.int32))
+    return lax.fori_loop(0, most[0] * most[1], one, none)
 
 
 def _table(features: jax.Array) -> Cells:
@@ -98,11 +112,11 @@ def _level(line: Bins) -> jax.Array:
 
 def _count(line: Bins, level: jax.Array) -> jax.Array:
     """Return how many windows cover each bin."""
-    window = 2**level
+    window = jnp.left_shift(1, level)
     return (line.high - line.low + window - 1) // window
 
 
 def _window(line: Bins, level: jax.Array, number: jax.Array) -> jax.Array:
     """Return where the window of that number starts: none goes past the end of its bin."""
-    window = 2**level
+    window = jnp.left_shift(1, level)
     return jnp.maximum(jnp.minimum(line.low + number * window, line.high - window), 0)
