@@ -11,7 +11,7 @@ from flax import nnx
 
 from jaxdl import _checks, anchors
 from jaxdl.boxes import Detections
-from jaxdl.errors import DtypeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.losses import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
 from jaxdl.losses._detectors import both_checked
 from jaxdl.models import _backbones, _configs, _regions
@@ -108,9 +108,9 @@ class FasterRCNN(nnx.Module):
         # What the config does not describe must not be rebuilt from it.
         self.config = config if backbone is None else None
         self.options = config
-        self.backbone: Any = backbone
         if backbone is None:
-            self.backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
+            backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
+        self.backbone: Any = backbone
         channels = _backbones.channels("FasterRCNN", self.backbone, config.in_channels)
         self.proposer = ProposalNetwork(channels, config.proposal_width, len(config.anchors), rngs=rngs)
         self.head = _regions.RegionHead(
@@ -141,7 +141,7 @@ class FasterRCNN(nnx.Module):
         regions, mask = self._proposals(first, images)
         if len(given) > 1 and not self.deterministic:
             regions, mask = _with_true(regions, mask, given["boxes"], given["mask"])
-        logits, offsets = self.head(features, regions, spatial_scale=1 / stride)
+        logits, offsets = (_single(said) for said in self.head(features, regions, spatial_scale=1 / stride))
         sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
         return FasterRCNNOutputs(first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes))
 
@@ -156,7 +156,7 @@ class FasterRCNN(nnx.Module):
         return images
 
     def _first(self, features: jax.Array, stride: int) -> ProposalOutputs:
-        objectness, offsets = self.proposer(features)
+        objectness, offsets = (_single(said) for said in self.proposer(features))
         batch, rows, columns, _ = features.shape
         places = anchors.grid(rows, columns, stride=stride, shapes=self.options.anchors)
         seeds = jnp.zeros(batch, jnp.uint32)
@@ -208,11 +208,22 @@ def detect(
                                max_outputs=max_outputs)  # fmt: skip
 
 
+def _single(x: jax.Array) -> jax.Array:
+    """Return at least float32: in fewer digits a corner would move by a pixel."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def _with_true(regions: jax.Array, mask: jax.Array, places: Any, there: Any) -> tuple[jax.Array, jax.Array]:
-    there = jnp.asarray(there) != 0
+    places, there = _checks.array("FasterRCNN", "boxes", places), _checks.array("FasterRCNN", "mask", there)
+    if places.ndim != 3 or places.shape != (len(regions), *there.shape[1:], 4):
+        raise ShapeError(
+            explain("FasterRCNN", "boxes", got=f"of shape {places.shape}, with a mask {there.shape}",
+                    expected="(batch, objects, 4) and (batch, objects)",
+                    fix="pass those of the targets")
+        )  # fmt: skip
     # What stands in padded places may be anything, and reaches neither features nor gradient.
-    places = jnp.where(there[..., None], jnp.asarray(places, regions.dtype), 0)
-    return jnp.concatenate([regions, places], 1), jnp.concatenate([mask, there], 1)
+    places = jnp.where(there[..., None] != 0, places.astype(regions.dtype), 0)
+    return jnp.concatenate([regions, places], 1), jnp.concatenate([mask, there != 0], 1)
 
 
 def _anchors(config: FasterRCNNConfig) -> None:

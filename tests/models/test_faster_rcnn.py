@@ -147,6 +147,7 @@ def test_seeds_are_drawn_in_training_and_rest_in_evaluation() -> None:
     assert not still().proposals.seeds.any()
     assert (one.regions.seeds != one.proposals.seeds).all()
     assert jax.tree.structure(one) == jax.tree.structure(still())
+    assert jax.eval_shape(losses.faster_rcnn, still(), data()[1]).shape == (32,)
     with pytest.raises(DtypeError, match="key"):
         jax.eval_shape(lambda x: training()(x, None), data()[0])
 
@@ -161,6 +162,21 @@ def test_true_boxes_join_the_proposals_in_training_alone() -> None:
     for a, b in zip(outputs, again, strict=True):
         np.testing.assert_array_equal(a, b)
     assert still().regions.logits.shape == (32, CONFIG.proposals, 3)
+
+
+def test_true_boxes_are_checked() -> None:
+    inputs = data()[0] | {"mask": np.ones((32, PLACES + 1))}
+    with pytest.raises(ShapeError, match=r"\(batch, objects, 4\) and \(batch, objects\)"):
+        jax.eval_shape(training(), inputs, jax.random.key(0))
+
+
+def test_corners_are_computed_in_single_precision() -> None:
+    params, state = jax.eval_shape(network().init, jax.random.key(0))
+    half = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), params)
+    images = jax.ShapeDtypeStruct((2, SIDE, SIDE, 1), jnp.bfloat16)
+    run = functools.partial(network().apply, train=False)
+    outputs, _ = jax.eval_shape(run, half, state, images)
+    assert {leaf.dtype.itemsize for leaf in jax.tree.leaves(outputs)} == {1, 4}
 
 
 def test_no_gradient_goes_through_the_places_of_proposals() -> None:
