@@ -16,7 +16,7 @@ NAMES = {
     "triplet l1_penalty l2_penalty soft_threshold proximal_l1 reduce "
     "auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
     "sequence_binary_cross_entropy yolo_v1 yolo_anchors yolo_unplaced faster_rcnn "
-    "region_heads region_proposals localisation",
+    "region_heads region_proposals localisation crop_heads",
     "anchors": "grid shapes assign sample kmeans",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
@@ -66,7 +66,8 @@ NAMES = {
     "VolumeNet VolumeNetConfig LanguageModel LanguageModelConfig SequenceClassifier "
     "SequenceClassifierConfig SequenceTagger SequenceTaggerConfig EncoderDecoder "
     "EncoderDecoderConfig Yolo YoloConfig FasterRCNN FasterRCNNConfig Localiser "
-    "LocaliserConfig localise WindowClassifier WindowClassifierConfig",
+    "LocaliserConfig localise WindowClassifier WindowClassifierConfig RCNN RCNNConfig "
+    "FastRCNN FastRCNNConfig",
     "models.yolo": "detect",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths "
     "gradient_field boundary learning_curve validation_curve confusion_matrix "
@@ -89,6 +90,9 @@ NAMES = {
     "multi_head_attention attend",
     "models.faster_rcnn": "detect",
     "net": "functional from_linen from_pair as_convolution start_from summary",
+    "models.fast_rcnn": "detect",
+    "models.rcnn": "detect",
+    "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
 }
 WITHOUT_ROWS = (
     "train",
