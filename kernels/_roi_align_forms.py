@@ -115,9 +115,7 @@ def _scattered(features: jax.Array, rows: Samples, columns: Samples, above: jax.
     height, width, channels = features.shape
     patch = (min(2, height), min(2, width))
     count, bins, ratio = rows.low.shape
-    size = max(
-        1, min(count, BLOCK // (bins * columns.low.shape[1] * ratio**2 * patch[0] * patch[1] * channels))
-    )
+    size = max(1, min(count, BLOCK // (bins * columns.low.shape[1] * ratio**2 * patch[0] * patch[1] * channels)))
     numbers = lax.ScatterDimensionNumbers((1, 2, 3), (), (0, 1))
 
     def one(total: jax.Array, block: tuple) -> tuple[jax.Array, None]:

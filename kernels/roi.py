@@ -136,9 +136,7 @@ def roi_pool(
     places = table.places_of_maxima(lax.stop_gradient(features), rows, columns)
     channel = jnp.arange(channels, dtype=jnp.int32)[None]
     flat = features.reshape(-1, channels)
-    values = (
-        flat.at[places.reshape(-1, channels), channel].get(mode="promise_in_bounds").reshape(places.shape)
-    )
+    values = flat.at[places.reshape(-1, channels), channel].get(mode="promise_in_bounds").reshape(places.shape)
     filled = (rows.high > rows.low)[:, :, None] & (columns.high > columns.low)[:, None]
     pooled = jnp.where(filled[..., None], values, 0)
     return jnp.where(sound[:, None, None, None], pooled, jnp.nan)
@@ -181,9 +179,7 @@ def _checked(
         raise ValueError(_words(op, "boxes", got, "(boxes, 4), those of one image", fix))
     if isinstance(spatial_scale, int | float) and not 0 < spatial_scale < float("inf"):
         expected = "a finite number above 0"
-        raise ValueError(
-            _words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride")
-        )
+        raise ValueError(_words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride"))
     sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
     if len(sizes) != 2:
         expected = "a whole number of at least 1, or two of them"
