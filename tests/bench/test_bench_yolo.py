@@ -1,11 +1,13 @@
 """The workload of YOLO: one program and separate ones find the same."""
 
 import numpy as np
+import pytest
 
 from bench import yolo
 from jaxdl.models import YoloConfig
 
 
+@pytest.mark.slow
 def test_both_find_the_same() -> None:
     config = YoloConfig(blocks=((4, 4), (6, 2)), prior=0.5)
     problem = yolo.make_problem(2, 32, config)
