@@ -251,7 +251,7 @@ def _check_features(x: jax.Array, grid: tuple[int, int], config: YoloConfig) -> 
     wanted = (grid[0] * after, grid[1] * after, channels)
     if x.ndim != 4 or x.shape[1:] != wanted:
         raise ShapeError(
-            explain("Yolo", "backbone", got=f"one that gives {x.shape}", 
+            explain("Yolo", "backbone", got=f"one that gives {x.shape}",
                     expected=f"(batch, {', '.join(map(str, wanted))})",
                     fix=f"features=(channels, stride) other than {config.features}")
         )  # fmt: skip
