@@ -55,7 +55,7 @@ class RegionHead(nnx.Module):
     def __call__(
         self, features: jax.Array, regions: jax.Array, *, spatial_scale: float
     ) -> tuple[jax.Array, jax.Array]:
-        """Map features (batch, height, width, channels) and regions (batch, regions, 4) to logits, offsets."""
+        """Map features (batch, height, width, channels) and regions (batch, regions, 4) to two outputs."""
         size = (self.pool_size,) * 2
         if self.pooling == "align":
             pool = partial(roi.roi_align, sampling_ratio=self.sampling_ratio)
