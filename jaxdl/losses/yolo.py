@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks, _targets, _yolo, boxes
 from jaxdl.anchors.grids import checked_shapes
+from jaxdl.errors import ShapeError, explain
 
 CLASS_LOSSES = ("softmax", "binary")
 
@@ -139,7 +140,8 @@ def yolo_anchors(
     outputs, stride = _yolo.checked_outputs(op, outputs, "anchors"), _yolo.check_stride(op, stride)
     _checks.one_of(op, "class_loss", class_loss, CLASS_LOSSES)
     _checks.in_range(op, "ignore_threshold", ignore_threshold, 0, math.nextafter(1, 2), "[0, 1]")
-    shapes = checked_shapes(op, "anchors", anchors, count=outputs.confidence.shape[-1])
+    pairs = checked_shapes(op, "anchors", anchors, count=outputs.confidence.shape[-1])
+    shapes = jnp.asarray(pairs, jnp.float32)
     coord, noobj = _weights(op, outputs, lambda_coord=lambda_coord, lambda_noobj=lambda_noobj)
     found = _yolo.truth(op, targets, outputs)
     rows, columns, kinds = outputs.confidence.shape[1:]
@@ -191,8 +193,10 @@ def yolo_unplaced(
     """
     op = "yolo_unplaced"
     stride = _yolo.check_stride(op, stride)
+    if not isinstance(grid, tuple | list) or len(grid) != 2:
+        raise ShapeError(explain(op, "grid", got=repr(grid), expected="(rows, columns)", fix="grid=(7, 7)"))
     rows, columns = (_checks.positive_integer(op, "grid", size) for size in grid)
-    shapes = None if anchors is None else checked_shapes(op, "anchors", anchors)
+    shapes = None if anchors is None else jnp.asarray(checked_shapes(op, "anchors", anchors), jnp.float32)
     found = boxes.truth(op, targets, _checks.positive_integer(op, "num_classes", num_classes))
     placed = _yolo.place(found, rows, columns, stride, shapes).placed
     return jnp.where(found.good, (found.mask & ~placed).sum(-1), -1).astype(jnp.int32)

@@ -19,6 +19,7 @@ from .decision_tree import tree as tree
 from .detection import boxes as boxes
 from .detection import detections as detections
 from .detection import objects as objects
+from .detectors import detectors as detectors
 from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
