@@ -93,6 +93,11 @@ NAMES = {
     "models.fast_rcnn": "detect",
     "models.rcnn": "detect",
     "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
+    "boxes": "Detections Truth truth pad_targets area clip iou giou paired_iou paired_giou giou_loss encode decode "
+    "valid to_relative to_absolute xyxy_to_cxcywh cxcywh_to_xyxy xyxy_to_xywh xywh_to_xyxy xyxy_to_cycxhw "
+    "cycxhw_to_xyxy nms nms_by_class soft_nms detections",
+    "kernels.nms": "nms",
+    "kernels.roi": "roi_align roi_pool",
 }
 WITHOUT_ROWS = (
     "train",
