@@ -4,8 +4,8 @@ TODO figures
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held
 out are made of digits that no scene of training has. R-CNN classifies a crop at each of 100 proposals of
-selective search, Fast R-CNN pools them from one pass over the image, Faster R-CNN proposes by itself, YOLO does
-without.
+selective search, Fast R-CNN pools them from one pass over the image, Faster R-CNN proposes by itself, YOLO
+does without.
 
 Run by `python examples/detection_family.py [--quick] [--source digits|mnist] [--processes 2] [--seed 0]
 [--yolo out/yolo/model.safetensors] [--faster out/faster_rcnn/model.safetensors] [--out ...]`. Where those two
