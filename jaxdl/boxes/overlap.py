@@ -182,12 +182,7 @@ def clip(boxes: Any, height: float | jax.Array, width: float | jax.Array) -> jax
         [0.0, 2.0, 8.0, 4.0]
     """
     boxes = checked("clip", "boxes", boxes)
-<<<<<<< HEAD
     return jnp.clip(boxes, 0, _sides("clip", boxes, height, width))
-=======
-    bounds = jnp.asarray([width, height, width, height], boxes.dtype)
-    return jnp.clip(boxes, 0, jnp.broadcast_to(bounds, boxes.shape))
->>>>>>> main
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
