@@ -78,7 +78,8 @@ def target(op: str, targets: Any, outputs: Parts, shape: tuple[int, int]) -> Obj
                         fix="a detector finds several; data.scenes(..., objects=(0, 1)) has one or none")
             )  # fmt: skip
     truth = boxes.truth(op, targets, classes)
-    there = truth.mask[:, 0]
+    # An unsound object counts as one, so that its poison reaches the gradient of every output.
+    there = truth.mask[:, 0] | ~truth.good
     box = jnp.where(there[:, None], relative(truth.boxes[:, 0], shape), 0)
     return Object(box, truth.labels[:, 0], there, jnp.where(truth.good, 1, jnp.nan))
 

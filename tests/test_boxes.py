@@ -52,7 +52,9 @@ def test_suppression_keeps_what_torchvision_keeps_whatever_the_padding(stored: d
 
 
 def test_golden_file_is_what_torchvision_gives(stored: dict[str, np.ndarray]) -> None:
-    ops = pytest.importorskip("torchvision.ops", reason="torchvision is not installed; the file stands in for it")
+    ops = pytest.importorskip(
+        "torchvision.ops", reason="torchvision is not installed; the file stands in for it"
+    )
     torch = pytest.importorskip("torch", reason="torchvision brings it")
     for name, value in golden.everything(torch, ops).items():
         np.testing.assert_allclose(value, stored[name], rtol=1e-6, atol=1e-6)

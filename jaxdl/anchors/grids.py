@@ -42,7 +42,7 @@ def grid(rows: int, columns: int, *, stride: float, shapes: Any) -> jax.Array:
     rows, columns = (_checks.positive_integer("grid", name, value)
                      for name, value in (("rows", rows), ("columns", columns)))  # fmt: skip
     _positive("grid", "stride", stride)
-    sides = np.asarray(checked_shapes("grid", "shapes", shapes), np.float64)
+    sides = checked_shapes("grid", "shapes", shapes)
     y, x = ((np.arange(count) + 0.5) * float(stride) for count in (rows, columns))
     centres = np.stack(np.broadcast_arrays(x[None, :, None], y[:, None, None]), -1)
     boxes = np.concatenate([centres - sides / 2, centres + sides / 2], -1)
@@ -92,8 +92,8 @@ def _positive(op: str, argument: str, value: Any) -> None:
     _checks.in_range(op, argument, value, math.ulp(0), math.inf, "(0, inf)")
 
 
-def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = None) -> jax.Array:
-    """Return widths and heights (shapes, 2) as float32, or raise; `count` says how many there must be."""
+def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = None) -> np.ndarray:
+    """Return widths and heights (shapes, 2) as float64, or raise; `count` says how many there must be."""
     sides = np.asarray(value)
     if sides.dtype.kind not in "iuf":
         raise DtypeError(
@@ -109,4 +109,4 @@ def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = No
         raise ValueError(
             explain(op, argument, got=sides.tolist(), expected="sides above 0", fix="give sides in pixels")
         )
-    return jnp.asarray(sides, jnp.float32)
+    return sides.astype(np.float64)

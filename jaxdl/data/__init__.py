@@ -2,7 +2,8 @@
 
 Everything here is NumPy, but for `augment`, which works on the device. Files are taken for hostile: sizes are
 capped, digests are checked before anything is parsed, and nothing is unpickled or unpacked.
-The loaders are NumPy; `volumes` and `waveforms`, which draw examples of their own, are keyed and compiled.
+The loaders are NumPy; `scenes`, `volumes` and `waveforms`, which draw examples of their own, are keyed and
+compiled.
 Files are taken for hostile: sizes are capped, digests are checked before anything is parsed, and nothing is
 unpickled or unpacked.
 
@@ -20,6 +21,7 @@ from jaxdl.data.builtin import load_digits as load_digits
 from jaxdl.data.builtin import load_iris as load_iris
 from jaxdl.data.builtin import load_wine as load_wine
 from jaxdl.data.cifar import load_cifar as load_cifar
+from jaxdl.data.coco import load_coco as load_coco
 from jaxdl.data.compose import compose_scene as compose_scene
 from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.dates import dates as dates
@@ -31,6 +33,7 @@ from jaxdl.data.folds import folds as folds
 from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
+from jaxdl.data.object_images import ObjectImages as ObjectImages
 from jaxdl.data.one_hot import one_hot as one_hot
 from jaxdl.data.scene_config import SceneConfig as SceneConfig
 from jaxdl.data.scene_digits import SceneDigits as SceneDigits
@@ -49,6 +52,7 @@ from jaxdl.data.tables import load_csv as load_csv
 from jaxdl.data.text import load_lines as load_lines
 from jaxdl.data.text import load_names as load_names
 from jaxdl.data.text import load_text as load_text
+from jaxdl.data.voc import load_voc as load_voc
 from jaxdl.data.vocabulary import END as END
 from jaxdl.data.vocabulary import PADDING as PADDING
 from jaxdl.data.vocabulary import START as START

@@ -2,7 +2,6 @@
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,13 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxdl._checks import one_of, positive_integer
+from jaxdl.data import _pictures
 from jaxdl.data._extras import require
 from jaxdl.data.dataset import Dataset
 from jaxdl.errors import FormatError, ShapeError, explain
-
-# Raster formats only: EPS and its like would start other programs.
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
-_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
 def load_folder(
@@ -66,12 +62,16 @@ def load_folder(
     if not folders:
         raise _bad(root, "holds no folders; expected one for each class, with its images inside")
     files = [(label, file) for label, entry in enumerate(folders) for file in _files(entry, root)]
-    shape = (*size, channels) if size else _pixels(files[0][1], size, channels, max_pixels).shape
+    shape = (
+        (*size, channels)
+        if size
+        else _pictures.pixels("load_folder", files[0][1], size, channels, max_pixels).shape
+    )
     if (total := len(files) * math.prod(shape)) > max_bytes:
         raise _bad(root, f"would take {total} bytes, more than the {max_bytes} allowed (max_bytes)")
     images = np.empty((len(files), *shape), np.uint8)
     for image, (_, file) in zip(images, files, strict=True):
-        pixels = _pixels(file, size, channels, max_pixels)
+        pixels = _pictures.pixels("load_folder", file, size, channels, max_pixels)
         if pixels.shape != shape:
             raise _unequal(file, pixels.shape, files[0][1], shape)
         image[...] = pixels
@@ -117,46 +117,6 @@ def _files(folder: Path, root: Path) -> list[Path]:
     return files
 
 
-def _pixels(file: Path, size: tuple[int, int] | None, channels: int, max_pixels: int) -> np.ndarray:
-    """Decode one image to (height, width, channels) uint8."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    with file.open("rb") as stream, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(stream, formats=_FORMATS) as image:
-                _check_image(file, image, max_pixels)
-                picture = _opaque(file, ImageOps.exif_transpose(image))
-                picture = picture.convert("L" if channels == 1 else "RGB")
-                if size is not None:
-                    picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
-                return np.array(picture, np.uint8).reshape(*picture.size[::-1], channels)
-        except FormatError:
-            raise
-        except UnidentifiedImageError as error:
-            raise _bad(file, f"is no {', '.join(_FORMATS)} image") from error
-        except Exception as error:  # Pillow's decoders raise whatever broken bytes lead them to
-            raise _bad(file, f"is a broken image ({error})") from error
-
-
-def _check_image(file: Path, image: Any, max_pixels: int) -> None:
-    if (pixels := image.width * image.height) > max_pixels:
-        raise _bad(file, f"has {pixels} pixels, more than the {max_pixels} allowed (max_pixels)")
-    if image.mode not in _MODES:
-        raise _bad(file, f"has mode {image.mode}, more than 8 bits a channel. Fix: convert it")
-    if getattr(image, "n_frames", 1) != 1:
-        raise _bad(file, f"is an animation of {image.n_frames} frames. Fix: save one of them")
-
-
-def _opaque(file: Path, image: Any) -> Any:
-    """Refuse transparent pixels: the background is anyone's guess."""
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema()[0] < 255:
-            raise _bad(file, "is transparent in places. Fix: lay it over a background first")
-    return image
-
-
 def _unequal(file: Path, got: tuple[int, ...], other: Path, due: tuple[int, ...]) -> ShapeError:
     return ShapeError(
         f"load_folder: {file} is {got[0]} pixels high and {got[1]} wide; expected the size of "
@@ -165,4 +125,4 @@ def _unequal(file: Path, got: tuple[int, ...], other: Path, due: tuple[int, ...]
 
 
 def _bad(file: Path, what: str) -> FormatError:
-    return FormatError(f"load_folder: {file} {what}")
+    return _pictures.bad("load_folder", file, what)

@@ -8,9 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import _checks, _targets, anchors, boxes
-from jaxdl.errors import DtypeError, explain
-from jaxdl.losses._detectors import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
+from jaxdl import _targets, anchors, boxes
+from jaxdl.errors import ShapeError, explain
+from jaxdl.losses._detectors import (
+    FasterRCNNOutputs,
+    ProposalOutputs,
+    RegionOutputs,
+    both_checked,
+    proposals_checked,
+    regions_checked,
+)
 from jaxdl.losses.binary import binary_cross_entropy
 from jaxdl.losses.classification import softmax_cross_entropy
 from jaxdl.losses.regression import smooth_l1
@@ -60,15 +67,15 @@ def region_heads(
         >>> outputs = RegionOutputs(jnp.zeros((1, 1, 3)), jnp.zeros((1, 1, 8)), place, jnp.ones((1, 1), bool),
         ...                         jnp.zeros(1, jnp.uint32), jnp.full((1, 2), 8.0))
         >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
-        >>> round(float(region_heads(outputs, targets)[0]), 3)
+        >>> round(float(jax.jit(region_heads)(outputs, targets)[0]), 3)
         1.099
 
     Reference:
         Girshick (2015). Equals ``torchvision.models.detection.roi_heads.fastrcnn_loss`` of each image by
         itself, when S is what it sampled.
     """
-    _kind("region_heads", outputs, RegionOutputs)
-    truth = boxes.truth("region_heads", targets, outputs.logits.shape[-1] - 1)
+    outputs = regions_checked("region_heads", outputs)
+    truth = _truth("region_heads", targets, outputs.logits.shape[-1] - 1, len(outputs.logits))
     one = partial(_region_loss, positive=positive, count=count, fraction=positive_fraction, beta=beta)
     seeds, regions = outputs.seeds, jax.lax.stop_gradient(outputs.regions)
     values = jax.vmap(one)(outputs.logits, outputs.offsets, regions, outputs.mask, seeds, truth)
@@ -85,10 +92,10 @@ def region_proposals(
     positive_fraction: float = 0.5,
     beta: float = BETA,
 ) -> jax.Array:
-    """Loss of a region proposal network: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t, t')) / |S|``.
+    """Loss of proposals: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t_p, t)) / |S|``.
 
-    p is 1 for anchors that overlap an object by an IoU of `positive` or more, and for the best anchors of each
-    object; 0 for those that overlap none by `negative`; the others are left out. S is a balanced sample
+    p is 1 for anchors that overlap an object by an IoU of `positive` or more, and for the best anchor of
+    each object; 0 for those that overlap none by `negative`; the others are left out. S is a balanced sample
     of an image's anchors, drawn by `outputs.seeds`. Anchors that reach over the edge are not left out.
 
     Args:
@@ -113,15 +120,15 @@ def region_proposals(
         >>> zeros = jnp.zeros((1, 1))
         >>> outputs = ProposalOutputs(zeros, jnp.zeros((1, 1, 4)), place, jnp.zeros(1, jnp.uint32))
         >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
-        >>> round(float(region_proposals(outputs, targets)[0]), 3)
+        >>> round(float(jax.jit(region_proposals)(outputs, targets)[0]), 3)
         0.693
 
     Reference:
         Ren et al. (2015); normalised by |S| in both terms, as in torchvision, where the paper divides the
         second by the number of places and weighs it by 10, which is nearly the same.
     """
-    _kind("region_proposals", outputs, ProposalOutputs)
-    truth = boxes.truth("region_proposals", targets, ANY_CLASS)
+    outputs = proposals_checked("region_proposals", outputs)
+    truth = _truth("region_proposals", targets, ANY_CLASS, len(outputs.objectness))
     one = partial(_proposal_loss, positive=positive, negative=negative, count=count,
                   fraction=positive_fraction, beta=beta)  # fmt: skip
     values = jax.vmap(one)(outputs.objectness, outputs.offsets, outputs.anchors, outputs.seeds, truth)
@@ -160,15 +167,26 @@ def faster_rcnn(
         >>> second = RegionOutputs(jnp.zeros((1, 1, 3)), jnp.zeros((1, 1, 8)), place, jnp.ones((1, 1), bool),
         ...                        seeds, jnp.full((1, 2), 8.0))
         >>> targets = {"boxes": place, "labels": jnp.array([[1]]), "mask": jnp.array([[1]])}
-        >>> round(float(faster_rcnn(FasterRCNNOutputs(first, second), targets)[0]), 3)
-        1.792
+        >>> jax.eval_shape(faster_rcnn, FasterRCNNOutputs(first, second), targets).shape
+        (1,)
 
     Reference:
         Ren et al. (2015), approximate joint training.
     """
-    _kind("faster_rcnn", outputs, FasterRCNNOutputs)
+    outputs = both_checked("faster_rcnn", outputs)
     first = region_proposals(outputs.proposals, targets, count=anchor_count)
-    return first + region_heads(outputs.regions, targets, count=region_count)
+    values = first + region_heads(outputs.regions, targets, count=region_count)
+    # The first stage alone knows no number of classes.
+    good = boxes.truth("faster_rcnn", targets, outputs.regions.logits.shape[-1] - 1).good
+    return values * _targets.poison(good, values.dtype)
+
+
+def _truth(op: str, targets: Mapping[str, Any], num_classes: int, batch: int) -> boxes.Truth:
+    truth = boxes.truth(op, targets, num_classes)
+    if len(truth.boxes) != batch:
+        got, expected = f"of {len(truth.boxes)} images", f"the {batch} of the outputs"
+        raise ShapeError(explain(op, "targets", got=got, expected=expected, fix="give one entry an image"))
+    return truth
 
 
 def _region_loss(
@@ -233,11 +251,3 @@ def _of_class(offsets: jax.Array, labels: jax.Array) -> jax.Array:
 def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array) -> jax.Array:
     values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
     return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)
-
-
-def _kind(op: str, outputs: Any, kind: type) -> None:
-    if not isinstance(outputs, kind):
-        raise DtypeError(
-            explain(op, "outputs", got=f"a {type(outputs).__name__}", expected=f"a {kind.__name__}",
-                    fix="pass what the network returns")
-        )  # fmt: skip

@@ -73,7 +73,7 @@ def channels(op: str, backbone: nnx.Module, inputs: int) -> int:
 
 def stride(op: str, images: jax.Array, features: jax.Array) -> int:
     """Return the pixels a cell, or raise where the features are no grid over the image."""
-    found = images.shape[1] // features.shape[1]
+    found = round(images.shape[1] / features.shape[1])
     if (features.shape[1] * found, features.shape[2] * found) != images.shape[1:3]:
         up = [-(-side // found) * found for side in images.shape[1:3]]
         raise ShapeError(

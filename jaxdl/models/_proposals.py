@@ -28,7 +28,7 @@ class ProposalNetwork(nnx.Module):
         self.offsets = Conv(width, 4 * shapes, (1, 1), kernel_init=normal(stddev=0.01), rngs=rngs)
 
     def __call__(self, features: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Map (batch, height, width, channels) to objectness (batch, anchors), offsets (batch, anchors, 4)."""
+        """Map features (batch, ..., channels) to objectness (batch, anchors) and offsets (..., 4)."""
         x = self.relu(self.conv(features))
         batch = x.shape[0]
         return self.objectness(x).reshape(batch, -1), self.offsets(x).reshape(batch, -1, 4)
@@ -50,16 +50,16 @@ def propose(
     The best candidates are decoded and clipped to the image; of those with sides of at least `min_size`,
     those that overlap a better one by more than the threshold are dropped.
     """
-    choose = partial(_best, size=size, count=count, candidates=candidates, iou_threshold=iou_threshold,
-                     min_size=min_size)  # fmt: skip
-    return jax.vmap(choose, (0, 0, None))(*map(jax.lax.stop_gradient, (objectness, offsets)), anchors)
+    choose = partial(_best, anchors=anchors, size=size, count=count, candidates=candidates,
+                     iou_threshold=iou_threshold, min_size=min_size)  # fmt: skip
+    return jax.vmap(choose)(jax.lax.stop_gradient(objectness), jax.lax.stop_gradient(offsets))
 
 
 def _best(
     objectness: jax.Array,
     offsets: jax.Array,
-    anchors: jax.Array,
     *,
+    anchors: jax.Array,
     size: tuple[int, int],
     count: int,
     candidates: int,

@@ -12,9 +12,9 @@ from flax import nnx
 from jaxdl import _checks, anchors
 from jaxdl.boxes import Detections
 from jaxdl.errors import DtypeError, ShapeError, explain
-from jaxdl.layers import Activation, BatchNorm, Conv, MaxPool
 from jaxdl.losses import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
-from jaxdl.models import _configs, _regions
+from jaxdl.losses._detectors import both_checked
+from jaxdl.models import _backbones, _configs, _regions
 from jaxdl.models._images import check_layout
 from jaxdl.models._proposals import ProposalNetwork, propose
 
@@ -64,13 +64,8 @@ class FasterRCNNConfig:
         _configs.whole(self, "num_classes", "in_channels", "proposal_width", "candidates", "proposals",
                        "pool_size", "sampling_ratio")  # fmt: skip
         _configs.widths(self, "hidden")
-        _rows(self, "stages", "stages=((16,), (32, 32))", _width)
-        _rows(self, "anchors", "anchors=((16, 16), (32, 32))", _side)
-        if any(len(shape) != 2 for shape in self.anchors):
-            raise ValueError(
-                explain("FasterRCNNConfig", "anchors", got=self.anchors, expected="pairs (width, height)",
-                        fix="anchors=((16, 16), (32, 32))")
-            )  # fmt: skip
+        _backbones.stages(self)
+        _anchors(self)
         _configs.number(self, "proposal_iou", 0, math.nextafter(1, 2), "[0, 1]")
         _configs.number(self, "min_size", 0, math.inf, "[0, inf)")
         _configs.flags(self, "class_agnostic")
@@ -113,8 +108,10 @@ class FasterRCNN(nnx.Module):
         # What the config does not describe must not be rebuilt from it.
         self.config = config if backbone is None else None
         self.options = config
-        self.backbone = Backbone(config, rngs=rngs) if backbone is None else backbone
-        channels = _channels(self.backbone, config.in_channels)
+        if backbone is None:
+            backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
+        self.backbone: Any = backbone
+        channels = _backbones.channels("FasterRCNN", self.backbone, config.in_channels)
         self.proposer = ProposalNetwork(channels, config.proposal_width, len(config.anchors), rngs=rngs)
         self.head = _regions.RegionHead(
             channels, config.num_classes, pool_size=config.pool_size, hidden=config.hidden,
@@ -139,16 +136,14 @@ class FasterRCNN(nnx.Module):
         given = x if isinstance(x, Mapping) else {"image": x}
         images = self._images(given)
         features = self.backbone(images)
-        stride = _stride(images, features)
+        stride = _backbones.stride("FasterRCNN", images, features)
         first = self._first(features, stride)
         regions, mask = self._proposals(first, images)
         if len(given) > 1 and not self.deterministic:
             regions, mask = _with_true(regions, mask, given["boxes"], given["mask"])
-        logits, offsets = self.head(features, regions, spatial_scale=1 / stride)
+        logits, offsets = (_single(said) for said in self.head(features, regions, spatial_scale=1 / stride))
         sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
-        return FasterRCNNOutputs(
-            first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes)
-        )
+        return FasterRCNNOutputs(first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes))
 
     def _images(self, given: Mapping[str, Any]) -> jax.Array:
         if set(given) not in ({"image"}, TRUE_BOXES):
@@ -161,7 +156,7 @@ class FasterRCNN(nnx.Module):
         return images
 
     def _first(self, features: jax.Array, stride: int) -> ProposalOutputs:
-        objectness, offsets = self.proposer(features)
+        objectness, offsets = (_single(said) for said in self.proposer(features))
         batch, rows, columns, _ = features.shape
         places = anchors.grid(rows, columns, stride=stride, shapes=self.options.anchors)
         seeds = jnp.zeros(batch, jnp.uint32)
@@ -171,40 +166,10 @@ class FasterRCNN(nnx.Module):
 
     def _proposals(self, first: ProposalOutputs, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         options = self.options
-        return propose(first.objectness, first.offsets, first.anchors[0], images.shape[1:3],
+        _, height, width, _ = images.shape
+        return propose(first.objectness, first.offsets, first.anchors[0], (height, width),
                        count=options.proposals, candidates=options.candidates,
                        iou_threshold=options.proposal_iou, min_size=options.min_size)  # fmt: skip
-
-
-class Backbone(nnx.Module):
-    """Stages of 3x3 convolutions, batch norm and ReLU, with max pooling between two stages.
-
-    Args:
-        config: its `stages` and `in_channels` are read.
-        rngs: the random streams of the constructor.
-
-    Example:
-        >>> config = FasterRCNNConfig(stages=((2,), (4,), (8, 8)))
-        >>> nnx.eval_shape(lambda: Backbone(config, rngs=nnx.Rngs(0))(jnp.ones((1, 16, 16, 1)))).shape
-        (1, 4, 4, 8)
-    """
-
-    def __init__(self, config: FasterRCNNConfig, *, rngs: nnx.Rngs) -> None:
-        layers: list[nnx.Module] = []
-        inputs = config.in_channels
-        for number, stage in enumerate(config.stages):
-            layers += [MaxPool((2, 2))] if number else []
-            for width in stage:
-                layers += [Conv(inputs, width, (3, 3), use_bias=False, rngs=rngs),
-                           BatchNorm(width, rngs=rngs), Activation("relu")]  # fmt: skip
-                inputs = width
-        self.layers = nnx.List(layers)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Map images (batch, height, width, channels) to features of a lower resolution."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
 
 
 def detect(
@@ -228,6 +193,8 @@ def detect(
         `boxes.Detections` with `max_outputs` places an image.
 
     Raises:
+        DtypeError: `outputs` is no `losses.FasterRCNNOutputs`.
+        ShapeError: arrays that do not fit each other.
         ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
 
     Example:
@@ -236,63 +203,37 @@ def detect(
         >>> nnx.eval_shape(run).boxes.shape
         (2, 8, 4)
     """
-    return _regions.detections(
-        outputs.regions, score_threshold=score_threshold, iou_threshold=iou_threshold, max_outputs=max_outputs
-    )
+    regions = both_checked("detect", outputs).regions
+    return _regions.detections(regions, score_threshold=score_threshold, iou_threshold=iou_threshold,
+                               max_outputs=max_outputs)  # fmt: skip
+
+
+def _single(x: jax.Array) -> jax.Array:
+    """Return at least float32: in fewer digits a corner would move by a pixel."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _with_true(regions: jax.Array, mask: jax.Array, places: Any, there: Any) -> tuple[jax.Array, jax.Array]:
-    there = jnp.asarray(there) != 0
+    places, there = _checks.array("FasterRCNN", "boxes", places), _checks.array("FasterRCNN", "mask", there)
+    if places.ndim != 3 or places.shape != (len(regions), *there.shape[1:], 4):
+        raise ShapeError(
+            explain("FasterRCNN", "boxes", got=f"of shape {places.shape}, with a mask {there.shape}",
+                    expected="(batch, objects, 4) and (batch, objects)",
+                    fix="pass those of the targets")
+        )  # fmt: skip
     # What stands in padded places may be anything, and reaches neither features nor gradient.
-    places = jnp.where(there[..., None], jnp.asarray(places, regions.dtype), 0)
-    return jnp.concatenate([regions, places], 1), jnp.concatenate([mask, there], 1)
+    places = jnp.where(there[..., None] != 0, places.astype(regions.dtype), 0)
+    return jnp.concatenate([regions, places], 1), jnp.concatenate([mask, there != 0], 1)
 
 
-def _channels(backbone: nnx.Module, inputs: int) -> int:
-    """Return the channels of the features, without computing any."""
-    graph, state = nnx.split(backbone)
-
-    def run(state: Any, x: jax.Array) -> Any:
-        merged: Any = nnx.merge(graph, state)
-        return merged(x)
-
-    found = jax.eval_shape(run, state, jax.ShapeDtypeStruct((2, 256, 256, inputs), jnp.float32))
-    if getattr(found, "ndim", 0) != 4:
-        raise ShapeError(
-            explain("FasterRCNN", "backbone", got=f"a module that gives {found}",
-                    expected="features (batch, height, width, channels)",
-                    fix="leave out what follows the convolutions")
-        )  # fmt: skip
-    return int(found.shape[-1])
-
-
-def _stride(images: jax.Array, features: jax.Array) -> int:
-    """Return the pixels a cell, or raise where the features are no grid over the image."""
-    stride = images.shape[1] // features.shape[1]
-    if (features.shape[1] * stride, features.shape[2] * stride) != images.shape[1:3]:
-        up = [-(-side // stride) * stride for side in images.shape[1:3]]
-        raise ShapeError(
-            explain("FasterRCNN", "x", got=f"of shape {images.shape}, with features {features.shape}",
-                    expected="sides that are multiples of the backbone's stride",
-                    fix=f"pad the images to {up[0]} x {up[1]}")
-        )  # fmt: skip
-    return stride
-
-
-def _rows(config: FasterRCNNConfig, name: str, fix: str, entry: Any) -> None:
-    """Store a field of tuples in a tuple, none of them empty, or raise."""
-    found = _configs.entries(config, name, fix=fix)
-    if not found or not all(isinstance(row, tuple | list) and row for row in found):
-        raise (ValueError if not found or () in found else DtypeError)(
-            explain("FasterRCNNConfig", name, got=found, expected="tuples in a tuple, none empty", fix=fix)
+def _anchors(config: FasterRCNNConfig) -> None:
+    """Store the anchors as pairs of floats, or raise."""
+    op, fix = "FasterRCNNConfig", "anchors=((16, 16), (32, 32))"
+    found = _configs.entries(config, "anchors", fix=fix)
+    if not found or not all(isinstance(row, tuple | list) and len(row) == 2 for row in found):
+        raise ValueError(
+            explain(op, "anchors", got=found, expected="pairs (width, height), at least one", fix=fix)
         )
-    object.__setattr__(config, name, tuple(tuple(entry(name, value) for value in row) for row in found))
-
-
-def _width(name: str, value: Any) -> int:
-    return _checks.positive_integer("FasterRCNNConfig", name, value)
-
-
-def _side(name: str, value: Any) -> float:
-    _checks.in_range("FasterRCNNConfig", name, value, math.ulp(0), math.inf, "(0, inf)")
-    return float(value)
+    for value in (value for row in found for value in row):
+        _checks.in_range(op, "anchors", value, math.ulp(0), math.inf, "(0, inf)")
+    object.__setattr__(config, "anchors", tuple(tuple(map(float, row)) for row in found))

@@ -46,7 +46,7 @@ class LocaliserConfig:
         if not self.widths or self.side < 1:
             raise ValueError(
                 explain("LocaliserConfig", "widths", got=repr(self.widths),
-                        expected=f"1 to {self.size.bit_length() - 1} blocks: each halves a side of {self.size}",
+                        expected=f"1 to {self.size.bit_length() - 1} blocks: each halves {self.size}",
                         fix="widths=(16, 32, 64)")
             )  # fmt: skip
 

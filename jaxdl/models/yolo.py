@@ -12,7 +12,7 @@ from flax import nnx
 from jaxdl import _checks, _yolo, boxes, initializers
 from jaxdl._yolo import YoloOutputs
 from jaxdl.anchors.grids import checked_shapes
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv
 from jaxdl.layers.activation import ACTIVATIONS
 from jaxdl.models import _configs
@@ -179,7 +179,7 @@ def detect(
         `Detections` with the images first, scores falling, zeros where the mask is False.
 
     Raises:
-        DtypeError: outputs that are no `YoloOutputs` of floating arrays.
+        DtypeError: outputs that are no `YoloOutputs` of floating arrays, or no config.
         ShapeError: outputs that are not of this config.
         ValueError: a threshold outside [0, 1], or a count below 1.
 
@@ -187,10 +187,15 @@ def detect(
         >>> config = YoloConfig(blocks=((4, 4),), anchors=((4, 4),), num_classes=2)
         >>> outputs = YoloOutputs(jnp.zeros((1, 1, 2, 1, 4)), jnp.full((1, 1, 2, 1), 3.0),
         ...                       jnp.array([9.0, -9.0]).reshape(1, 1, 1, 1, 2).repeat(2, 2))
-        >>> found = detect(outputs, config, max_outputs=3)
+        >>> found = jax.jit(partial(detect, config=config, max_outputs=3))(outputs)
         >>> found.boxes[0].tolist(), found.labels[0].tolist(), found.mask[0].tolist()
         ([[0.0, 0.0, 4.0, 4.0], [4.0, 0.0, 8.0, 4.0], [0.0, 0.0, 0.0, 0.0]], [0, 0, 0], [True, True, False])
     """
+    if not isinstance(config, YoloConfig):
+        raise DtypeError(
+            explain("detect", "config", got=f"a {type(config).__name__}", expected="a YoloConfig",
+                    fix="the config that the network was made with")
+        )  # fmt: skip
     outputs = _yolo.checked_outputs("detect", outputs, config.form)
     rows, columns, count = outputs.confidence.shape[1:]
     expected = config.boxes if config.form == "v1" else len(config.anchors)
@@ -246,7 +251,8 @@ def _check_features(x: jax.Array, grid: tuple[int, int], config: YoloConfig) -> 
     wanted = (grid[0] * after, grid[1] * after, channels)
     if x.ndim != 4 or x.shape[1:] != wanted:
         raise ShapeError(
-            explain("Yolo", "backbone", got=f"one that gives {x.shape}", expected=f"(batch, *{wanted})",
+            explain("Yolo", "backbone", got=f"one that gives {x.shape}",
+                    expected=f"(batch, {', '.join(map(str, wanted))})",
                     fix=f"features=(channels, stride) other than {config.features}")
         )  # fmt: skip
 

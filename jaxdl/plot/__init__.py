@@ -3,6 +3,7 @@
 from .attention import accuracy_by_length as accuracy_by_length
 from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
+from .average_precision import average_precision as average_precision
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
 from .classification import precision_recall as precision_recall
@@ -15,6 +16,10 @@ from .convolution import signals as signals
 from .convolution import volumes as volumes
 from .curves import history as history
 from .decision_tree import tree as tree
+from .detection import boxes as boxes
+from .detection import detections as detections
+from .detection import objects as objects
+from .detectors import detectors as detectors
 from .graphs import activations as activations
 from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
@@ -31,6 +36,7 @@ from .samples import samples as samples
 from .selection import learning_curve as learning_curve
 from .selection import random_search as random_search
 from .selection import validation_curve as validation_curve
+from .sliding import sliding_windows as sliding_windows
 from .slopes import descent as descent
 from .slopes import times as times
 from .spread import spread as spread

@@ -214,7 +214,7 @@ def _cut(
     cut = jnp.rint(cut).astype(jnp.uint8) if image.dtype == jnp.uint8 else cut
     shows, objects = kinds[at] == 1, found.matches[at]
     pair = (jnp.where(shows[:, None], part, UNIT_BOX) for part in (truth.boxes[objects], places[at]))
-    offsets = boxes_of.encode(*pair) / jnp.asarray(OFFSET_SCALES)
+    offsets = boxes_of.encode(*pair) / jnp.asarray(OFFSET_SCALES)[None]
     return weights > 0, cut, jnp.where(shows, truth.labels[objects] + 1, 0), offsets
 
 

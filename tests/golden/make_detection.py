@@ -1,6 +1,7 @@
-"""Write the golden file of boxes from torchvision: ``PYTHONPATH=tests python tests/golden/make_detection.py``.
+"""Write the golden file of boxes: ``PYTHONPATH=tests python tests/golden/make_detection.py``.
 
-Suppression is stored as a digest of what is kept: `nms_case` draws the boxes anew from the seed.
+All of it is torchvision's. Suppression is stored as a digest of what is kept: `nms_case` draws the boxes
+anew from the seed.
 """
 
 import hashlib
