@@ -171,7 +171,8 @@ def main() -> int:
     jaxdl.plot.history(fitted.history, path=options.out / "history.png")
     few = jax.tree.map(lambda part: part[:8], (found, truth))
     jaxdl.plot.average_precision(result, path=options.out / "precision_recall.png")
-    jaxdl.plot.detections(held_out[:8, ..., 0], *few, path=options.out / "detections.png")
+    jaxdl.plot.detections(held_out[:8, ..., 0], *few, score_threshold=0.5,
+                          path=options.out / "detections.png")  # fmt: skip
     print(f"trained in {fitted.timing.run:.0f} s after {fitted.timing.compile:.0f} s of compiling, "
           f"{time.perf_counter() - begin:.0f} s in all; pictures and model: {options.out}")  # fmt: skip
     claimed = options.form == "anchors" and not options.quick
