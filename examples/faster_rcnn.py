@@ -125,6 +125,7 @@ def main() -> int:
     config = FasterRCNNConfig(anchors=fitting_anchors(training, keys[2]), pool_size=5)
     net = jaxdl.net.functional(lambda rngs: FasterRCNN(config, rngs=rngs))
     fitted = fit(net, training, epochs=epochs, seed=options.seed)
+    train.save(options.out / "model.safetensors", fitted)
     precision, covered = judge(fitted, test, options.out)
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
     return 0 if (covered >= 0.5 if options.quick else precision >= CLAIM) else 1
