@@ -10,9 +10,9 @@ does without.
 Run by `python examples/detection_family.py [--quick] [--only "Fast R-CNN" ...] [--scenes 2400]
 [--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
 [--faster out/faster_rcnn/model.safetensors] [--out out/detection_family]`. Where those two files are, the
-models in them are measured; else both are trained here, on the scenes that the others have. Proposals are kept
-in the output folder. It exits with 1 where selective search finds less than .9 of the objects, or a detector
-stays below what `CLAIMS` says; `--quick` claims nothing.
+models in them are measured; else both are trained here, on the scenes that the others have. Proposals are
+kept in the output folder. It exits with 1 where selective search finds less than .9 of the objects, or a
+detector stays below what `CLAIMS` says; `--quick` claims nothing.
 """
 
 import argparse
