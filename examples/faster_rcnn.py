@@ -115,6 +115,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/faster_rcnn"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
     count, epochs, held_out = QUICK if options.quick else FULL
