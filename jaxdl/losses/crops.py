@@ -64,6 +64,7 @@ def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float 
     wanted = _checks.floating(op, "targets['offsets']", targets["offsets"])
     batch, classes = len(outputs.logits), outputs.logits.shape[-1] - 1
     for name, array, shape in (("outputs.offsets", outputs.offsets, (batch, 4 * classes)),
+                               ("targets['labels']", labels, (batch,)),
                                ("targets['offsets']", wanted, (batch, 4))):  # fmt: skip
         if array.shape != shape:
             raise ShapeError(
