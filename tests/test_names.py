@@ -74,12 +74,11 @@ NAMES = {
     "worst_mistakes roc precision_recall tree activation_histograms gradients_by_depth "
     "history rate_range heat_map parallel_curves kernels signals volumes images "
     "top_patches saliency language_model gradients_by_distance accuracy_by_length "
-    "attention_map samples boxes objects detections average_precision "
-    "detectors",
+    "attention_map samples boxes objects detections average_precision detectors",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift "
     "subpixel_shift rotation scale shear affine elastic colour_distortion "
     "pca_noise cutout random_erasing gaussian_noise mixup cutmix compose maybe "
-    "on_backgrounds",
+    "on_backgrounds flip_with_boxes zoom_with_boxes",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
     "style": "gram content_loss style_loss total_variation transfer",
@@ -87,11 +86,18 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
+    "boxes": "Detections Truth truth pad_targets area clip iou giou paired_iou paired_giou "
+    "giou_loss encode decode valid to_relative to_absolute xyxy_to_cxcywh cxcywh_to_xyxy "
+    "xyxy_to_xywh xywh_to_xyxy xyxy_to_cycxhw cycxhw_to_xyxy nms nms_by_class soft_nms "
+    "detections",
+    "kernels.nms": "nms",
+    "kernels.roi": "roi_align roi_pool",
     "kernels.attention": "additive_attention dot_attention scaled_dot_attention "
     "multi_head_attention attend",
     "models.faster_rcnn": "detect",
     "net": "functional from_linen from_pair as_convolution start_from summary",
     "models.fast_rcnn": "detect",
+    "models.rcnn": "detect",
     "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
 }
 WITHOUT_ROWS = (

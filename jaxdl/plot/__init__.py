@@ -36,6 +36,7 @@ from .samples import samples as samples
 from .selection import learning_curve as learning_curve
 from .selection import random_search as random_search
 from .selection import validation_curve as validation_curve
+from .sliding import sliding_windows as sliding_windows
 from .slopes import descent as descent
 from .slopes import times as times
 from .spread import spread as spread
