@@ -95,7 +95,6 @@ NAMES = {
     "models.faster_rcnn": "detect",
     "net": "functional from_linen from_pair as_convolution start_from summary",
     "models.fast_rcnn": "detect",
-    "models.rcnn": "detect",
     "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
 }
 WITHOUT_ROWS = (
