@@ -97,8 +97,8 @@ def roi_pool(
     The corners of a box are scaled and rounded, halves away from zero; the last cell belongs to it, and it is
     at least one cell wide and high. Bins reach from ``floor(p size / rows)`` to
     ``ceil((p + 1) size / rows)``, and are cut off at the edges of the map; an empty one gives 0. The gradient
-    goes to the first of equal entries in row-major order; boxes have none. One image; `jax.vmap` takes a batch
-    of features and of boxes.
+    goes to the first of equal entries in row-major order; boxes have none. One image; `jax.vmap` takes a
+    batch of features and of boxes.
 
     Args:
         features: floating array (height, width, channels). A NaN makes the bins that hold it NaN.
@@ -213,7 +213,7 @@ def _checked(
         raise ValueError(_words(op, "output_size", repr(output_size), expected, "output_size=(7, 7)"))
     for size in sizes:
         _whole(op, "output_size", size)
-    dtype = jnp.promote_types(jnp.promote_types(features.dtype, boxes.dtype), jnp.float32)
+    dtype = jnp.float64 if jnp.float64 in (features.dtype, boxes.dtype) else jnp.float32
     return jnp.asarray(features, dtype), jnp.asarray(boxes, dtype), sizes
 
 

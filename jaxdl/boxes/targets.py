@@ -52,7 +52,7 @@ def pad_targets(
         if len(given) != len(boxes):
             raise ShapeError(
                 explain("pad_targets", name, got=f"of {len(given)} images",
-                        expected=f"{len(boxes)}, as in boxes", fix="an empty entry for an image without objects")
+                        expected=f"{len(boxes)}, as in boxes", fix="one entry an image, [] for none")
             )  # fmt: skip
     objects = [_objects(i, *image) for i, image in enumerate(zip(boxes, *lists.values()))]
     counts = np.array([len(image[0]) for image in objects], int)
