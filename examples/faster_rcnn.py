@@ -115,6 +115,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/faster_rcnn"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
     count, epochs, held_out = QUICK if options.quick else FULL
@@ -125,6 +126,7 @@ def main() -> int:
     config = FasterRCNNConfig(anchors=fitting_anchors(training, keys[2]), pool_size=5)
     net = jaxdl.net.functional(lambda rngs: FasterRCNN(config, rngs=rngs))
     fitted = fit(net, training, epochs=epochs, seed=options.seed)
+    train.save(options.out / "model.safetensors", fitted)
     precision, covered = judge(fitted, test, options.out)
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
     return 0 if (covered >= 0.5 if options.quick else precision >= CLAIM) else 1
