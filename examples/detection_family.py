@@ -8,7 +8,7 @@ selective search, Fast R-CNN pools them from one pass over the image, Faster R-C
 does without.
 
 Run by `python examples/detection_family.py [--quick] [--only "Fast R-CNN" ...] [--scenes 2400]
-[--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
+[--epochs 10] [--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
 [--faster out/faster_rcnn/model.safetensors] [--out out/detection_family]`. Where those two files are, the
 models in them are measured; else both are trained here, on the scenes that the others have. Proposals are
 kept in the output folder. It exits with 1 where selective search finds less than .9 of the objects, or a
@@ -228,7 +228,8 @@ def detectors(scenes: Scenes, plan: Plan, options: argparse.Namespace) -> dict[s
         if options.only and name not in options.only:
             continue
         print(f"\n{name}", flush=True)
-        made[name] = ready or trained(scenes, plan.epochs[name], options.seed)
+        made[name] = ready or trained(scenes, options.epochs or plan.epochs[name], options.seed)
+        train.save(options.out / f"{name}.safetensors", made[name].model)
     return made
 
 
@@ -249,6 +250,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a short run, in which nothing is claimed")
     parser.add_argument("--only", nargs="+", choices=tuple(CLAIMS), help="some of the detectors")
     parser.add_argument("--scenes", type=int, help="scenes to train on")
+    parser.add_argument("--epochs", type=int, help="of every detector that is trained here")
     parser.add_argument("--source", choices=("digits", "mnist"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
