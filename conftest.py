@@ -25,9 +25,10 @@ import jax  # noqa: E402
 
 OPTIMIZED = {"bench", "test_dense.py", "train"}
 HURRIED = {
-    "jaxdl", "test_dict_data.py", "test_export.py", "test_fit_options.py", "test_frozen.py", "test_log.py",
-    "test_log_faults.py", "test_model_file.py", "test_order.py", "test_origin.py", "test_range.py",
-    "test_rates.py", "test_replay.py", "test_restore.py", "test_statistics.py", "test_sweep_points.py",
+    "jaxdl", "test_dict_data.py", "test_export.py", "test_fit.py", "test_fit_options.py", "test_frozen.py",
+    "test_log.py", "test_log_faults.py", "test_make_train.py", "test_model_file.py", "test_order.py",
+    "test_origin.py", "test_range.py", "test_rates.py", "test_replay.py", "test_restore.py",
+    "test_statistics.py", "test_sweep.py", "test_sweep_points.py",
 }  # fmt: skip
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -122,6 +122,6 @@ def cases(quick: bool) -> list[Case]:
     """Both kinds on three maps, and a batch of images; the trial run takes a small map."""
     if quick:
         return [make_case(Problem(kind, 8, 2, 16, 8)) for kind in ("align", "pool")]
-    batch = [Problem(kind, 50, images=8) for kind in ("align", "pool")]
-    return [make_case(problem) for problem in
-            (*(Problem(kind, side) for kind in ("align", "pool") for side in (25, 50, 100)), *batch)]  # fmt: skip
+    kinds, sides = ("align", "pool"), (25, 50, 100)
+    single = [Problem(kind, side) for kind in kinds for side in sides]
+    return [make_case(problem) for problem in (*single, *(Problem(kind, 50, images=8) for kind in kinds))]

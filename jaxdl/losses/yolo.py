@@ -34,7 +34,8 @@ def yolo_v1(
     Args:
         outputs: `YoloOutputs` of ``models.Yolo`` of form ``"v1"``, (batch, rows, columns, ...).
         targets: ``{"boxes": (batch, places, 4) xyxy in pixels, "labels": (batch, places), "mask": (batch,
-            places)}``; what stands where the mask is 0 is never read.
+            places)}``; what stands where the mask is 0 is never read. An entry "ignore" is for metrics:
+            here such objects count as any other.
         stride: side of a cell in pixels.
         lambda_coord: weight of the boxes, at least 0; a number or a traced scalar, which below 0 gives NaN.
         lambda_noobj: weight of the confidence where no object is, alike.

@@ -88,7 +88,7 @@ def as_convolution(net: Net, params: Tree, state: Tree, *, window: int | tuple[i
         Sermanet et al., OverFeat (2014), section 3.5; Matan, Burges, LeCun and Denker (1992).
     """
     require(OP, net)
-    module = net.bind(params, state) if net.bind is not None else None
+    module: Any = net.bind(params, state) if net.bind is not None else None
     if net.bind is None or not hasattr(module, "layers"):
         raise DtypeError(
             explain(OP, "net", got="a network without layers to be seen",

@@ -12,7 +12,7 @@ from common import DATA, HYPER, KEYS, LOSS, METRICS, NET, X, Y, adam, sgd
 from jaxdl import losses, net, optim, scaling
 from jaxdl.errors import ShapeError
 from jaxdl.models import MLP, MLPConfig
-from jaxdl.train import Arrays, Spec, Step, batch_order, make_program, make_train
+from jaxdl.train import Arrays, Spec, batch_order, make_program, make_train
 
 SPEC = Spec(epochs=3, batch_size=8, metrics=METRICS, eval_batch_size=6)
 
@@ -247,27 +247,6 @@ def test_refuses(change: dict[str, Any], words: str) -> None:
 def test_spec_refuses(change: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         Spec(**{"epochs": 1, "batch_size": 8, **change})
-
-
-def norms(step: Step) -> dict[str, jax.Array]:
-    return {"gradient_norm": optax.tree.norm(step.gradients), "mean_input": jnp.mean(step.inputs, axis=0)}
-
-
-def test_record_is_the_mean_over_the_steps_and_changes_no_bit() -> None:
-    plain, watched = (
-        make_train(NET, LOSS, sgd, Spec(epochs=3, batch_size=10, shuffle="none", record=record))
-        for record in (None, norms)
-    )
-    without, result = (jax.jit(run)(*KEYS, DATA, HYPER) for run in (plain, watched))
-    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), without.params, result.params))
-    assert result.history["gradient_norm"].shape == (3,)
-    mean = np.broadcast_to(X[:50].mean(0), (3, 4))
-    np.testing.assert_allclose(result.history["mean_input"], mean, rtol=1e-5, atol=1e-6)
-    gradients = jax.grad(lambda p: jnp.mean(LOSS(NET.apply(p, {}, X[:50], train=True)[0], Y[:50])))
-    one = make_train(NET, LOSS, sgd, Spec(epochs=1, batch_size=50, shuffle="none", record=norms))
-    start = NET.init(jax.random.split(KEYS[0])[0])[0]
-    found = jax.jit(one)(*KEYS, DATA, HYPER).history["gradient_norm"][0]
-    np.testing.assert_allclose(found, optax.tree.norm(gradients(start)), rtol=1e-5)
 
 
 def test_record_may_not_hide_the_loss() -> None:

@@ -55,16 +55,6 @@ def one_by_one() -> list[train.Fitted]:
     return [fit(rate) for rate in RATES]
 
 
-def test_one_after_another_is_fit_bit_by_bit(one_by_one: list[train.Fitted]) -> None:
-    found = sweep(strategy="scan")
-    assert (found.strategy, found.members_at_once, len(found)) == ("scan", 1, 5)
-    assert repr(found).startswith("Sweep(5 members by learning_rate, seed: 5 finished; recorded: loss")
-    for member, fitted in zip(found, one_by_one):
-        assert digest((member.params, member.state)) == digest((fitted.params, fitted.state))
-        for name in fitted.history:
-            np.testing.assert_array_equal(member.history[name], fitted.history[name])
-
-
 @pytest.mark.parametrize("form", [{"strategy": "vmap"}, {"members_at_once": 2}, {"batches": "independent"}])
 def test_every_form_is_fit_up_to_rounding(form: dict[str, Any], one_by_one: list[train.Fitted]) -> None:
     found = sweep(**form)
@@ -136,50 +126,6 @@ def test_batches_are_fetched_once_for_all_members_that_share_them(shared: bool) 
     else:
         assert batches == {(5, 6, 8, 4)}
         assert ((5, 8, 4), (5, 4, 8)) in products
-
-
-@pytest.mark.parametrize(
-    "form", [{"strategy": "vmap"}, pytest.param({"members_at_once": 2}, marks=pytest.mark.slow)]
-)
-def test_a_member_that_diverges_touches_no_other_and_is_named(form: dict[str, Any]) -> None:
-    sane = sweep(**form)
-    with pytest.warns(
-        DivergenceWarning, match=r"1 of 5 members diverged.*\n.*member 3 \(learning_rate=1e\+30"
-    ):
-        found = sweep([0.05, 0.1, 0.2, 1e30, 0.8], **form)
-    for index in (0, 1, 2, 4):
-        parts = [(each.member(index).params, each.member(index).opt_state) for each in (sane, found)]
-        assert digest(parts[0]) == digest(parts[1])
-        assert all(digest(sane.history[name][index]) == digest(h[index]) for name, h in found.history.items())
-    assert found.status == ("finished",) * 3 + ("diverged", "finished")
-    error = found.errors[3]
-    with pytest.raises(DivergenceError) as alone:
-        fit(1e30)
-    assert (error.step, error.epoch, error.cause) == (alone.value.step, alone.value.epoch, alone.value.cause)
-    assert error.member == 3
-    close(error.last_good.params, alone.value.last_good.params)
-    with pytest.raises(DivergenceError):
-        found.member(3)
-    assert np.isnan(found.history["loss"][3]).all()
-    assert found.index("valid_loss") == sane.index("valid_loss")
-    for column in ("valid_loss", "min_loss", "learning_rate", "epochs", "member"):
-        for mode in ("min", "max"):
-            assert found.table(column, mode=mode).columns["member"][-1] == 3
-    assert found.over_seeds().columns["diverged"].tolist() == [0, 0, 0, 1, 0]
-
-
-def test_lanes_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = [*RATES, 1e30, 0.15, 0.25, 0.35]
-    found = []
-    for lanes in (1, 2):
-        monkeypatch.setattr(strategy, "lanes", lambda *_, lanes=lanes: lanes)
-        with pytest.warns(DivergenceWarning, match="1 of 9 members diverged.*\n.*member 5"):
-            found.append(sweep(rates, members_at_once=3))
-    one, two = found
-    assert one.status == two.status == ("finished",) * 5 + ("diverged",) + ("finished",) * 3
-    assert one.errors[5].step == two.errors[5].step
-    for part in ("params", "opt_state", "history"):
-        assert digest(getattr(one, part)) == digest(getattr(two, part))
 
 
 def test_divergence_in_a_later_epoch_and_no_compilation_for_other_values() -> None:
