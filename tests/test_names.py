@@ -86,7 +86,7 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
-    "boxes": "Detections Truth truth pad_targets area clip iou giou paired_iou paired_giou "
+    "boxes": "truth pad_targets area clip iou giou paired_iou paired_giou "
     "giou_loss encode decode valid to_relative to_absolute xyxy_to_cxcywh cxcywh_to_xyxy "
     "xyxy_to_xywh xywh_to_xyxy xyxy_to_cycxhw cycxhw_to_xyxy nms nms_by_class soft_nms "
     "detections",
