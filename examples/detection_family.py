@@ -1,7 +1,7 @@
 """R-CNN, Fast R-CNN, Faster R-CNN and YOLO on the same scenes: how well each finds, and what that costs.
 
-Short runs on 600 scenes of MNIST's digits, on two busy cores: mAP@.5 .847 for R-CNN (4 epochs, 37 seconds) and
-.815 for Fast R-CNN (10 epochs, 192 seconds) on 256 held-out scenes, of whose objects 97 % overlap one of 128
+Short runs on 600 scenes of MNIST's digits, on two busy cores: mAP@.5 .847 for R-CNN (4 epochs, 37 seconds),
+.815 for Fast R-CNN (10 epochs, 192 seconds), on 256 held-out scenes, of whose objects 97 % overlap one of 128
 proposals by half or more; the search for these takes some 40 milliseconds an image.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held
