@@ -19,7 +19,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from . import _roi_align_forms as forms
 from . import _roi_pool_table as table
@@ -150,18 +149,12 @@ def _align(
 
 @partial(jax.jit, static_argnums=3)
 def _pool(features: jax.Array, boxes: jax.Array, scale: jax.Array, sizes: tuple[int, int]) -> jax.Array:
-    height, width, channels = features.shape
+    height, width, _ = features.shape
     sound = _sound(boxes)
     corners = _rounded(jnp.where(sound[:, None], boxes, 0) * scale)
     rows = table.bins(corners[:, 1], corners[:, 3], sizes[0], height)
     columns = table.bins(corners[:, 0], corners[:, 2], sizes[1], width)
-    # The places have no gradient, and the features theirs through what is read there.
-    places = table.places_of_maxima(lax.stop_gradient(features), rows, columns)
-    channel = jnp.arange(channels, dtype=jnp.int32)[None]
-    flat = features.reshape(-1, channels)
-    values = (
-        flat.at[places.reshape(-1, channels), channel].get(mode="promise_in_bounds").reshape(places.shape)
-    )
+    values = table.maxima(features, rows, columns)
     filled = (rows.high > rows.low)[:, :, None] & (columns.high > columns.low)[:, None]
     pooled = jnp.where(filled[..., None], values, 0)
     return jnp.where(sound[:, None, None, None], pooled, jnp.nan)
