@@ -105,6 +105,18 @@ def test_an_unsound_object_is_told(box: tuple[float, ...]) -> None:
         assert (np.asarray(found.kinds) == -1).all()
 
 
+@pytest.mark.parametrize("pair", [(0.3, 0.5), (1.1, 0.5), (0.5, -0.1), (np.nan, 0.4), (0.5, np.nan)])
+def test_traced_thresholds_without_a_meaning_are_told(pair: tuple[float, float]) -> None:
+    for found in assigned(objects(0), np.ones(PLACES, bool), *map(jnp.float32, pair)):
+        assert np.isnan(found.iou).all()
+        assert (np.asarray(found.kinds) == -1).all()
+
+
+def test_a_threshold_of_0_finds_no_object_where_there_is_none() -> None:
+    for found in assigned(objects(0), np.zeros(PLACES, bool), jnp.float32(0), jnp.float32(0)):
+        assert not (np.asarray(found.kinds) == 1).any()
+
+
 def test_an_object_far_from_all_anchors_has_none() -> None:
     boxes = np.full((PLACES, 4), (90.0, 90, 95, 95), np.float32)
     found = assigned(boxes, np.arange(PLACES) < 1, jnp.float32(0.5), jnp.float32(0.4))[0]

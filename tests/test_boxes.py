@@ -13,7 +13,7 @@ from jaxdl import boxes
 from jaxdl.errors import FormatError
 
 GOLDEN = Path(__file__).parent / "golden" / "detection.npz"
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,12 @@ def test_detections_are_those_of_a_loop(by_class: bool) -> None:
         assert not np.asarray(part[count:]).any()
 
 
+def test_detections_at_a_score_without_a_meaning_are_none() -> None:
+    corners, scores = jnp.array([[0.0, 0, 1, 1]]), jnp.array([[0.5]])
+    count = jax.jit(lambda t: boxes.detections(corners, scores, score_threshold=t, max_outputs=1).mask.sum())
+    assert [int(count(t)) for t in (0.0, 0.4, 0.5, -0.1, 1.1, NAN)] == [1, 1, 0, 0, 0, 0]
+
+
 def soft_loop(
     corners: np.ndarray, scores: np.ndarray, labels: np.ndarray, decay: str
 ) -> list[tuple[int, float]]:
@@ -150,6 +156,14 @@ def test_soft_suppression_without_a_meaning_chooses_nothing() -> None:
     assert choose(0.5).indices.tolist() == [0, 0]
     assert choose(0.5).mask.tolist() == [True, False]
     assert not choose(0.0).mask.any()
+    assert not choose(NAN).mask.any()
+    limited = jax.jit(lambda t, s: boxes.soft_nms(corners, scores, iou_threshold=t, score_threshold=s,
+                                                  max_outputs=2).mask.sum())  # fmt: skip
+    pairs = ((0.0, 0.0), (1.0, 0.4), (-0.1, 0.0), (1.1, 0.0), (NAN, 0.0), (0.5, -0.1), (0.5, NAN))
+    assert [int(limited(*pair)) for pair in pairs] == [1, 1, 0, 0, 0, 0, 0]
+    # Of two boxes without end the overlap is unknown: neither lowers the other.
+    endless = jnp.array([[0.0, 0, INF, INF]] * 2)
+    assert boxes.soft_nms(endless, scores, max_outputs=2).mask.all()
     assert not boxes.soft_nms(corners[:0], scores[:0], max_outputs=2).mask.any()
 
 

@@ -203,6 +203,12 @@ def test_unsound_truth_poisons_its_own_image(part: str, place: Any, value: float
         assert np.isnan(b[1]).any()
 
 
+def test_traced_numbers_out_of_range_are_told() -> None:
+    run = jax.jit(lambda p, f: losses.region_heads(OUTPUTS.regions, TARGETS, positive=p, positive_fraction=f))
+    for pair, finite in (((0.5, 0.25), True), ((1.5, 0.25), False), ((0.5, 2.0), False)):
+        assert (np.isfinite(run(*pair)) == finite).all()
+
+
 def test_the_sample_is_balanced_and_follows_the_seed() -> None:
     _, gradient = loss(OUTPUTS, TARGETS)
     chosen = (gradient[2] != 0).any(-1)

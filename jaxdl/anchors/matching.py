@@ -44,7 +44,7 @@ def assign(
 
     Returns:
         `Assignment`. An object whose box is not finite, or has x2 <= x1 or y2 <= y1, makes every overlap NaN
-        and every kind -1.
+        and every kind -1, and so do traced thresholds that are NaN or not as above.
 
     Raises:
         DtypeError: boxes that are no floating arrays.
@@ -71,11 +71,12 @@ def assign(
                     fix="one entry for each of boxes")
         )  # fmt: skip
     _check_thresholds(op, positive, negative)
-    overlap = _overlap(anchors, boxes, mask != 0)
+    meant = (negative >= 0) & (positive <= 1) & (positive >= negative)
+    overlap = jnp.where(meant, _overlap(anchors, boxes, mask != 0), jnp.nan)
     matches, highest = jnp.argmax(overlap, 1), jnp.max(overlap, 1)
     # A padded place overlaps by -1 and is the match only where the image has no object at all.
-    highest = jnp.maximum(highest, 0)
-    kinds = jnp.where(highest >= positive, 1, jnp.where(highest < negative, 0, -1))
+    shows, highest = highest >= positive, jnp.maximum(highest, 0)
+    kinds = jnp.where(shows, 1, jnp.where(highest < negative, 0, -1))
     if best:
         claimed = _claims(overlap)
         taken = (claimed >= 0).any(1)

@@ -1,5 +1,6 @@
 """Checks of boxes at the door."""
 
+import math
 from typing import Any
 
 import jax
@@ -63,4 +64,4 @@ def candidates_of(op: str, boxes: Any, scores: Any) -> tuple[jax.Array, jax.Arra
 
 def in_unit_interval(op: str, argument: str, value: Any) -> None:
     """Raise `ValueError` where a number is known to be outside [0, 1]; the kernel sees to traced ones."""
-    _checks.in_range(op, argument, value, 0.0, float(np.nextafter(1.0, 2.0)), "in [0, 1]")
+    _checks.in_range(op, argument, value, 0, math.nextafter(1, 2), "[0, 1]")

@@ -103,14 +103,14 @@ def detections(
     Args:
         boxes: floating array (boxes, 4), xyxy, or (boxes, classes, 4) where every class has its own box.
         scores: floating array (boxes, classes), without a column for the background.
-        score_threshold: scores up to it, and NaN, find nothing.
+        score_threshold: in [0, 1]; scores up to it, and NaN, find nothing.
         iou_threshold: in [0, 1]; of boxes of one class that overlap by more, the best stays.
         max_outputs: places of the result.
         candidates: pairs of a box and a class that enter the suppression, those of the highest scores.
 
     Returns:
         `Detections` with `max_outputs` places, scores falling, zeros where the mask is False. For a traced
-        threshold that is NaN, or an IoU outside [0, 1], the mask is False everywhere.
+        threshold outside [0, 1], or NaN, the mask is False everywhere.
 
     Raises:
         DtypeError: boxes or scores are not floating.
@@ -128,8 +128,9 @@ def detections(
     in_unit_interval("detections", "score_threshold", score_threshold)
     places = _checks.positive_integer("detections", "max_outputs", max_outputs)
     entering = min(_checks.positive_integer("detections", "candidates", candidates), scores.size)
+    meant = (score_threshold >= 0) & (score_threshold <= 1)
     # Greater than the threshold, so that NaN is out.
-    alive = jnp.where(scores > score_threshold, scores, -jnp.inf).ravel()
+    alive = jnp.where((scores > score_threshold) & meant, scores, -jnp.inf).ravel()
     best, chosen = jax.lax.top_k(alive, entering)
     rows, labels = (part.astype(jnp.int32) for part in jnp.divmod(chosen, scores.shape[1]))
     corners = boxes[rows] if boxes.ndim == 2 else boxes[rows, labels]

@@ -47,7 +47,8 @@ def region_heads(
     Args:
         outputs: a `RegionOutputs`.
         targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``; the
-            labels do not count the background. What stands where the mask is 0 has no say.
+            labels do not count the background. What stands where the mask is 0 has no say. An entry
+            "ignore" is for metrics: here such objects count as any other.
         positive: least IoU of a region that shows an object, in [0, 1].
         count: regions of S, at most.
         positive_fraction: share of S that show objects, at most.
@@ -55,7 +56,7 @@ def region_heads(
 
     Returns:
         Array (batch,). An image with an unsound box or a label outside [0, classes) gives NaN; one without
-        objects teaches the background.
+        objects teaches the background. A traced number out of range gives NaN.
 
     Raises:
         DtypeError: `outputs` is no `RegionOutputs`.
@@ -100,7 +101,7 @@ def region_proposals(
 
     Args:
         outputs: a `ProposalOutputs`.
-        targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``.
+        targets: as for `region_heads`.
         positive: least IoU of an anchor that shows an object, in [0, 1].
         negative: IoU below which an anchor shows the background, at most `positive`.
         count: anchors of S, at most.
@@ -108,7 +109,8 @@ def region_proposals(
         beta: where the smooth L1 goes over from a square into a line.
 
     Returns:
-        Array (batch,). An image with an unsound box or a label below 0 gives NaN.
+        Array (batch,). An image with an unsound box or a label below 0 gives NaN, as does a traced number out
+        of range.
 
     Raises:
         DtypeError: `outputs` is no `ProposalOutputs`.
@@ -148,7 +150,7 @@ def faster_rcnn(
 
     Args:
         outputs: a `FasterRCNNOutputs`.
-        targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``.
+        targets: as for `region_heads`.
         anchor_count: anchors sampled of an image.
         region_count: regions sampled of an image.
 
@@ -204,12 +206,12 @@ def _region_loss(
 ) -> jax.Array:
     found = anchors.assign(regions, truth.boxes, truth.mask, positive=positive, negative=positive, best=False)
     kinds = jnp.where(mask, found.kinds, -1)
-    sampled = anchors.sample(jax.random.key(seed), kinds, count=count, positive_fraction=fraction) > 0
+    weights = anchors.sample(jax.random.key(seed), kinds, count=count, positive_fraction=fraction)
     shows = kinds == 1
     labels = jnp.where(shows, truth.labels[found.matches] + 1, 0)
     wanted = _wanted(shows, truth.boxes[found.matches], regions) / jnp.asarray(OFFSET_SCALES)[None]
     distance = smooth_l1(_of_class(offsets, labels), wanted, beta=beta, outputs="sum")
-    return _balanced(sampled, shows, softmax_cross_entropy(logits, labels), distance)
+    return _balanced(found, weights, shows, softmax_cross_entropy(logits, labels), distance)
 
 
 def _proposal_loss(
@@ -226,11 +228,11 @@ def _proposal_loss(
     beta: float,
 ) -> jax.Array:
     found = anchors.assign(places, truth.boxes, truth.mask, positive=positive, negative=negative)
-    sampled = anchors.sample(jax.random.key(seed), found.kinds, count=count, positive_fraction=fraction) > 0
+    weights = anchors.sample(jax.random.key(seed), found.kinds, count=count, positive_fraction=fraction)
     shows = found.kinds == 1
     wanted = _wanted(shows, truth.boxes[found.matches], places)
     distance = smooth_l1(offsets, wanted, beta=beta, outputs="sum")
-    return _balanced(sampled, shows, binary_cross_entropy(objectness, shows), distance)
+    return _balanced(found, weights, shows, binary_cross_entropy(objectness, shows), distance)
 
 
 def _wanted(shows: jax.Array, objects: jax.Array, places: jax.Array) -> jax.Array:
@@ -248,6 +250,11 @@ def _of_class(offsets: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.take_along_axis(by_class, jnp.maximum(labels - 1, 0)[:, None, None], axis=1)[:, 0]
 
 
-def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array) -> jax.Array:
+def _balanced(
+    found: anchors.Assignment, weights: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array
+) -> jax.Array:
+    sampled = weights > 0
     values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
-    return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)
+    # What was traced and has no meaning left overlaps or weights unknown.
+    known = jnp.isfinite(found.iou).any() & ~jnp.isnan(weights).any()
+    return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1) * _targets.poison(known, values.dtype)

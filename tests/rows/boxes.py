@@ -46,7 +46,7 @@ SIZED_BAD: tuple[Bad, ...] = (
 NMS_BAD: tuple[Bad, ...] = (
     ((B[None], S), {}, ShapeError, r"'boxes' is of shape \(1, 2, 4\); expected \(boxes, 4\)"),
     ((B, S[:1]), {}, ShapeError, r"'scores' is of shape \(1,\); expected \(2,\)"),
-    ((B, S), {"iou_threshold": 1.5}, ValueError, r"'iou_threshold' is 1.5; expected in \[0, 1\]"),
+    ((B, S), {"iou_threshold": 1.5}, ValueError, r"'iou_threshold' is 1.5; expected \[0, 1\]"),
     ((B, S), {"iou_threshold": -0.1}, ValueError, r"'iou_threshold' is -0.1"),
     ((B, S), {"iou_threshold": float("nan")}, ValueError, r"'iou_threshold' is nan"),
     ((B, S), {"max_outputs": 0}, ValueError, "'max_outputs' is 0; expected at least 1"),
