@@ -164,8 +164,8 @@ def detect(
 ) -> boxes.Detections:
     """Decode what a `Yolo` gives, and suppress what overlaps: pure, one program together with the network.
 
-    The score of a class is ``C p(c)`` in v1, and ``sigmoid(o) softmax(z)_c`` in the form with anchors; boxes
-    are clipped to the image.
+    The score of a class is ``max(C, 0) p(c)`` in v1, whose outputs may be below 0, and ``sigmoid(o)
+    softmax(z)_c`` in the form with anchors; boxes are clipped to the image.
 
     Args:
         outputs: of the network in evaluation, (batch, rows, columns, ...).
@@ -206,7 +206,7 @@ def detect(
         )  # fmt: skip
     if config.form == "v1":
         corners = _yolo.boxes_v1(outputs.boxes, config.stride)
-        scores = outputs.confidence[..., None] * outputs.classes[..., None, :]
+        scores = jnp.maximum(outputs.confidence, 0)[..., None] * outputs.classes[..., None, :]
     else:
         corners = _yolo.boxes_anchors(outputs.boxes, jnp.array(config.anchors), config.stride)
         scores = jax.nn.sigmoid(outputs.confidence)[..., None] * jax.nn.softmax(outputs.classes, -1)

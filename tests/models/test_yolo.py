@@ -78,7 +78,8 @@ def test_decoding_against_a_loop(form: str) -> None:
         x, y, w, h = outputs.boxes[0, i, j, b]
         if form == "v1":
             x, y, w, h = (j + x) * 4, (i + y) * 4, w**2 * 12, h**2 * 8
-            p, c = outputs.classes[0, i, j], outputs.confidence[0, i, j, b]
+            # Two numbers below 0 are no find.
+            p, c = outputs.classes[0, i, j], max(outputs.confidence[0, i, j, b], 0)
         else:
             x, y = (j + sigmoid(x)) * 4, (i + sigmoid(y)) * 4
             w, h = ANCHORS[b] * np.exp([w, h])
