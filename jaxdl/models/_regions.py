@@ -80,8 +80,9 @@ def _boxes_and_scores(
     logits: jax.Array, offsets: jax.Array, regions: jax.Array, mask: jax.Array, size: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return boxes (regions, classes, 4) and scores (regions, classes) of one image."""
-    # A score of -inf is below every threshold.
-    scores = jnp.where(mask[:, None], jax.nn.softmax(logits)[:, 1:], -jnp.inf)
     by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
     found = boxes.clip(boxes.decode(by_class, regions[:, None]), size[0], size[1])
+    # A score of -inf is below every threshold: of no region, and of a box that is outside of the image.
+    there = mask[:, None] & (boxes.area(found) > 0)
+    scores = jnp.where(there, jax.nn.softmax(logits)[:, 1:], -jnp.inf)
     return jnp.broadcast_to(found, (*scores.shape, 4)), scores

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.boxes import Detections
 from jaxdl.losses import RegionOutputs
+from jaxdl.losses._detectors import regions_checked
 from jaxdl.models import _backbones, _configs, _proposed, _regions
 
 
@@ -131,6 +132,8 @@ def detect(
         `boxes.Detections` with `max_outputs` places an image; none where an image has no proposals.
 
     Raises:
+        DtypeError: `outputs` is no `losses.RegionOutputs`.
+        ShapeError: arrays that do not fit each other.
         ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
 
     Example:
@@ -138,6 +141,6 @@ def detect(
         >>> jax.eval_shape(detect, RegionOutputs(*map(jnp.ones, shapes))).boxes.shape
         (1, 100, 4)
     """
-    return _regions.detections(
-        outputs, score_threshold=score_threshold, iou_threshold=iou_threshold, max_outputs=max_outputs
-    )
+    regions = regions_checked("detect", outputs)
+    return _regions.detections(regions, score_threshold=score_threshold, iou_threshold=iou_threshold,
+                               max_outputs=max_outputs)  # fmt: skip
