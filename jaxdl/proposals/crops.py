@@ -13,10 +13,10 @@ from jaxdl import boxes as boxes_of
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.kernels import roi
 from jaxdl.losses import OFFSET_SCALES
+from jaxdl.losses.regions import UNIT_BOX
 
 # Bilinear samples along each side of a pixel of a crop: more than one, as most regions are shrunk.
 SAMPLES = 2
-UNIT_BOX = np.array([0, 0, 1, 1], np.float32)
 
 
 def warp(images: Any, boxes: Any, *, size: int = 32, context: int = 2) -> jax.Array:
@@ -134,7 +134,8 @@ def crops(
     Raises:
         ShapeError: arrays that do not fit each other.
         DtypeError: no typed key, or numbers of the wrong kind.
-        FormatError: a box or a label of an object is unsound, or no image has a region.
+        FormatError: a box or a label of an object is unsound, a region is not finite or has x2 < x1 or
+            y2 < y1, or no image has a region.
         ValueError: a number out of range.
 
     Example:
@@ -165,6 +166,12 @@ def crops(
             explain(op, "targets", got=f"unsound in image {int(good.argmin())}",
                     expected=f"boxes with x2 > x1 and y2 > y1, labels in [0, {num_classes})",
                     fix="mend it, or set its mask to False")
+        )  # fmt: skip
+    if len(unsound := np.argwhere(there & ~boxes_of.valid(places))):
+        image, place = unsound[0].tolist()
+        raise FormatError(
+            explain(op, "boxes", got=f"{places[image, place].tolist()} at image {image}, place {place}",
+                    expected="finite x1 <= x2 and y1 <= y2", fix="mend it, or set its mask to False")
         )  # fmt: skip
     keys = jax.random.split(key, len(good))
     found = _cut_all(keys, pictures, places, there, truth, sizes, count, positive, positive_fraction)

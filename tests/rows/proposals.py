@@ -113,6 +113,7 @@ CALLS: tuple[Call, ...] = (
             crops(1, IMAGES[0], ShapeError, r"\(batch, height, width, channels\)"),
             crops(2, BOX[0], ShapeError, r"boxes\[None\] for a single image"),
             crops(3, ONE[0], ShapeError, r"'mask' is of shape \(1,\)"),
+            crops(2, BOX[..., ::-1], FormatError, "at image 0, place 0; expected finite x1 <= x2"),
             crops(3, 0 * ONE, FormatError, "no region in any image"),
             crops(4, OBJECTS | {"labels": np.array([[10]])}, FormatError, r"image 0; .* \[0, 10\)"),
             crops(4, OBJECTS | {"boxes": BOX[..., ::-1]}, FormatError, "x2 > x1"),
@@ -137,6 +138,8 @@ CALLS: tuple[Call, ...] = (
     (
         "models.fast_rcnn.detect", fast_rcnn.detect,
         (
+            ((OUTPUTS,), {}, DtypeError, "is a CropOutputs; expected a RegionOutputs"),
+            ((REGIONS._replace(mask=ONE),), {}, ShapeError, "'outputs.mask' is of shape"),
             ((REGIONS,), {"score_threshold": 2.0}, ValueError, "'score_threshold' is 2"),
             ((REGIONS,), {"iou_threshold": -1.0}, ValueError, "'iou_threshold' is -1"),
             ((REGIONS,), {"max_outputs": 0}, ValueError, "'max_outputs' is 0"),
