@@ -7,11 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks, boxes
+from jaxdl.boxes.coding import MAX_RATIO
 from jaxdl.errors import DtypeError, ShapeError, explain
 
 FORMS = ("anchors", "v1")
-# A side is at most this multiple of its anchor's, as in `boxes.decode`.
-MAX_RATIO = 62.5
 
 
 class YoloOutputs(NamedTuple):

@@ -94,7 +94,10 @@ def _positive(op: str, argument: str, value: Any) -> None:
 
 def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = None) -> np.ndarray:
     """Return widths and heights (shapes, 2) as float64, or raise; `count` says how many there must be."""
-    sides = np.asarray(value)
+    try:
+        sides = np.asarray(value)
+    except ValueError:  # pairs among others
+        sides = np.asarray(value, object)
     if sides.dtype.kind not in "iuf":
         raise DtypeError(
             explain(op, argument, got=repr(value), expected="pairs (width, height) of numbers",

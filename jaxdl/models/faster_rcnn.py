@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxdl import _checks, anchors
+from jaxdl.anchors.grids import checked_shapes
 from jaxdl.boxes import Detections
 from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.losses import FasterRCNNOutputs, ProposalOutputs, RegionOutputs
@@ -44,6 +45,7 @@ class FasterRCNNConfig:
     Raises:
         ValueError: an entry out of range, or nothing in a tuple.
         DtypeError: a number that is not whole, or a number where there is a tuple.
+        ShapeError: anchors that are no pairs.
     """
 
     stages: tuple[tuple[int, ...], ...] = ((16,), (32,), (64, 64))
@@ -65,7 +67,8 @@ class FasterRCNNConfig:
                        "pool_size", "sampling_ratio")  # fmt: skip
         _configs.widths(self, "hidden")
         _backbones.stages(self)
-        _anchors(self)
+        shapes = checked_shapes("FasterRCNNConfig", "anchors", _configs.entries(self, "anchors")).tolist()
+        object.__setattr__(self, "anchors", tuple((width, height) for width, height in shapes))
         _configs.number(self, "proposal_iou", 0, math.nextafter(1, 2), "[0, 1]")
         _configs.number(self, "min_size", 0, math.inf, "[0, inf)")
         _configs.flags(self, "class_agnostic")
@@ -76,7 +79,7 @@ class FasterRCNN(nnx.Module):
 
     It returns a `losses.FasterRCNNOutputs`, the same in training and in evaluation: `losses.faster_rcnn`
     learns from it, `detect` reads it. In training it draws the seeds by which the loss samples anchors and
-    regions; in evaluation they are 0, so that losses compare. No gradient goes through the places of
+    regions; in evaluation they are fixed, so that losses compare. No gradient goes through the places of
     proposals (approximate joint training). Both sides of an image must be multiples of the stride of the
     backbone.
 
@@ -224,16 +227,3 @@ def _with_true(regions: jax.Array, mask: jax.Array, places: Any, there: Any) -> 
     # What stands in padded places may be anything, and reaches neither features nor gradient.
     places = jnp.where(there[..., None] != 0, places.astype(regions.dtype), 0)
     return jnp.concatenate([regions, places], 1), jnp.concatenate([mask, there != 0], 1)
-
-
-def _anchors(config: FasterRCNNConfig) -> None:
-    """Store the anchors as pairs of floats, or raise."""
-    op, fix = "FasterRCNNConfig", "anchors=((16, 16), (32, 32))"
-    found = _configs.entries(config, "anchors", fix=fix)
-    if not found or not all(isinstance(row, tuple | list) and len(row) == 2 for row in found):
-        raise ValueError(
-            explain(op, "anchors", got=found, expected="pairs (width, height), at least one", fix=fix)
-        )
-    for value in (value for row in found for value in row):
-        _checks.in_range(op, "anchors", value, math.ulp(0), math.inf, "(0, inf)")
-    object.__setattr__(config, "anchors", tuple(tuple(map(float, row)) for row in found))

@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from jaxdl import _checks, _localisation
-from jaxdl.boxes import Detections
+from jaxdl.boxes import Detections, clip
 from jaxdl.errors import explain
 from jaxdl.layers import Activation, BatchNorm, Conv, Flatten, Linear, MaxPool
 from jaxdl.models import _configs
@@ -132,9 +132,7 @@ def localise(
     score = _localisation.present(parts.presence, form)
     known = ~jnp.isnan(jnp.concatenate([parts.presence[:, None], *parts[1:]], -1)).any(-1)
     mask = (known & (score >= score_threshold))[:, None]
-    corners = _localisation.pixels(parts.box, (height, width))[:, None]
-    edge = jnp.asarray([width, height, width, height], corners.dtype)
-    inside = jnp.clip(corners, 0, jnp.broadcast_to(edge, corners.shape))
+    inside = clip(_localisation.pixels(parts.box, (height, width))[:, None], height, width)
     labels = jnp.argmax(parts.classes, -1)[:, None].astype(jnp.int32)
     return Detections(
         jnp.where(mask[..., None], inside, 0),

@@ -1,5 +1,6 @@
 """Images on the host as grey levels, checked and smoothed."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,5 @@ def smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def positive(op: str, argument: str, value: Any) -> float:
     """Return a finite number above 0, or raise."""
-    _checks.in_range(op, argument, value, 0, float("inf"), "a finite number above 0")
-    if value == 0:
-        raise ValueError(
-            explain(op, argument, got=0, expected="a finite number above 0", fix=f"pass {argument}=1.0 or so")
-        )
+    _checks.in_range(op, argument, value, math.ulp(0), math.inf, "a finite number above 0")
     return float(value)

@@ -43,6 +43,7 @@ CALLS: tuple[Call, ...] = (
             ((), {"shapes": ()}, ShapeError, r"of shape \(0,\)"),
             ((), {"shapes": ((4, 0),)}, ValueError, "sides above 0"),
             ((), {"shapes": (("a", "b"),)}, DtypeError, "pairs"),
+            ((), {"shapes": ((4, 4), (4,))}, DtypeError, "pairs"),
         ),
     ),
     (
