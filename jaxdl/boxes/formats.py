@@ -193,9 +193,9 @@ def to_absolute(boxes: Any, height: float | jax.Array, width: float | jax.Array)
 def valid(boxes: Any) -> jax.Array:
     """Return whether ``x1 <= x2`` and ``y1 <= y2`` and all four are finite, of each box.
 
-    A box without area is valid; padding with zeros is. What is not counts as empty where boxes are compared
-    (`area`, `iou`, `nms`), gives NaN where it is to be learned from (`encode`, `roi_align`), and makes
-    `truth` call its image not good.
+    A box without area is valid; padding with zeros is. Corners out of order count as an empty box where boxes
+    are compared (`area`, `iou`, `nms`), and give NaN where a box is to be learned from (`encode`,
+    `roi_align`). NaN stays NaN, and is never chosen by `nms`. `truth` calls the image of either not good.
 
     Args:
         boxes: floating array (..., 4), xyxy.
