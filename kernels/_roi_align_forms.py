@@ -1,6 +1,6 @@
 """The formulations of `roi_align`: bilinear samples gathered, or taken by products."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,12 +23,12 @@ class Samples(NamedTuple):
 
 
 def samples(start: jax.Array, size: jax.Array, bins: int, ratio: int, length: int) -> Samples:
-    """Lay `ratio` samples in each bin of intervals (boxes,), in cells; an interval with NaN has NaN weights."""
+    """Lay `ratio` samples in each bin of intervals (boxes,), in cells; NaN gives NaN weights."""
     step = divided(size, bins)[:, None, None]
     number = jnp.arange(bins, dtype=start.dtype)[None, :, None]
     place = jnp.arange(ratio, dtype=start.dtype)[None, None] + 0.5
-    # The choice keeps the compiler from fusing the product into the sum, which rounds otherwise: at the border
-    # of the map a sample would be in or out.
+    # The choice keeps the compiler from fusing the product into the sum, which rounds otherwise: a sample at
+    # the border of the map would be in, or out.
     at = start[:, None, None] + jnp.where(step < 0, 0, number * step) + divided(place * step, ratio)
     inside = (at >= -1) & (at <= length)
     fits = jnp.isfinite(at).all((1, 2), keepdims=True)
@@ -45,7 +45,7 @@ def divided(x: jax.Array, by: int) -> jax.Array:
 
 
 def products(features: jax.Array, rows: Samples, columns: Samples) -> jax.Array:
-    """Weigh all rows of the features, then all columns of what that gives: (boxes, rows, columns, channels)."""
+    """Weigh all rows of the features, then all columns: (boxes, rows, columns, channels)."""
     height, width, channels = features.shape
     down, across = _dense(rows, height), _dense(columns, width)
     count, bins, _ = down.shape
@@ -69,11 +69,11 @@ def gathered(features: jax.Array, rows: Samples, columns: Samples) -> jax.Array:
     return _read(features, rows, columns)
 
 
-def _forward(features: jax.Array, rows: Samples, columns: Samples) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def _forward(features: jax.Array, rows: Samples, columns: Samples) -> tuple[jax.Array, Any]:
     return _read(features, rows, columns), (features, rows, columns)
 
 
-def _backward(kept: tuple, above: jax.Array) -> tuple:
+def _backward(kept: Any, above: jax.Array) -> tuple[Any, ...]:
     features, rows, columns = kept
 
     def by_weights(down: jax.Array, across: jax.Array) -> jax.Array:
@@ -81,7 +81,12 @@ def _backward(kept: tuple, above: jax.Array) -> tuple:
 
     # The compiler leaves these out where nobody asks for the boxes' gradient.
     down, across = jax.vjp(by_weights, rows.weights, columns.weights)[1](above)
-    return _scattered(features, rows, columns, above), Samples(None, down), Samples(None, across)
+    return _scattered(features, rows, columns, above), _of_weights(down), _of_weights(across)
+
+
+def _of_weights(slope: jax.Array) -> Any:
+    """Return the gradient of `Samples`, of which whole numbers have none."""
+    return Samples(None, slope)  # type: ignore[arg-type]
 
 
 gathered.defvjp(_forward, _backward)
@@ -92,7 +97,7 @@ def _read(features: jax.Array, rows: Samples, columns: Samples) -> jax.Array:
     flat = features.reshape(-1, channels)
     ratio = rows.low.shape[-1]
 
-    def one(total: jax.Array, place: jax.Array) -> tuple[jax.Array, None]:
+    def one(total: jax.Array, place: Any) -> tuple[jax.Array, None]:
         i, j = place // ratio, place % ratio
         corner = rows.low[:, :, i][:, :, None] * width + columns.low[:, :, j][:, None]
         down, across = rows.weights[:, :, i][:, :, None], columns.weights[:, :, j][:, None]
@@ -106,7 +111,7 @@ def _read(features: jax.Array, rows: Samples, columns: Samples) -> jax.Array:
     if ratio > 2:
         return lax.scan(one, start, jnp.arange(ratio**2))[0]
     for place in range(ratio**2):
-        start, _ = one(start, place)
+        start, _ = one(start, place)  # Unrolled, all of it is one loop over the result.
     return start
 
 
@@ -115,10 +120,12 @@ def _scattered(features: jax.Array, rows: Samples, columns: Samples, above: jax.
     height, width, channels = features.shape
     patch = (min(2, height), min(2, width))
     count, bins, ratio = rows.low.shape
-    size = max(1, min(count, BLOCK // (bins * columns.low.shape[1] * ratio**2 * patch[0] * patch[1] * channels)))
+    size = max(
+        1, min(count, BLOCK // (bins * columns.low.shape[1] * ratio**2 * patch[0] * patch[1] * channels))
+    )
     numbers = lax.ScatterDimensionNumbers((1, 2, 3), (), (0, 1))
 
-    def one(total: jax.Array, block: tuple) -> tuple[jax.Array, None]:
+    def one(total: jax.Array, block: Any) -> tuple[jax.Array, None]:
         (low_y, down), (low_x, across), above = block
         corners = jnp.stack(jnp.broadcast_arrays(low_y[:, :, :, None, None], low_x[:, None, None]), -1)
         share = (

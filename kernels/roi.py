@@ -6,14 +6,15 @@ Formulations of `roi_align`, which agree in value and gradient but for the order
                 boxes at a time, so that they stay in the cache.
 ``"products"``  the samples of a row, and of a column, as matrices that multiply the whole map.
 
-On CPU ``"gather"`` wins at every size that was measured (512 boxes of 7 x 7 on 64 channels, 2 cores, value and
-gradient in milliseconds of processor time: 6 against 92 on a map of 50 x 50), and its work does not grow with
-the map. GPU and TPU were not measured: there ``"products"`` stands, which neither gathers nor scatters.
+On CPU ``"gather"`` wins at every size that was measured (512 boxes of 7 x 7 on 64 channels of a 50 x 50 map,
+value and gradient: 7 against 92 milliseconds of processor time), and its work does not grow with the map. GPU
+and TPU were not measured: there ``"products"`` stands, which neither gathers nor scatters.
 
 A number in the features that is not finite reaches what reads it with a share of zero, too: the cell beside a
 sample, and with ``"products"`` all boxes.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -41,10 +42,10 @@ def roi_align(
     ``y[r, p, q] = mean over samples s of bin (p, q) of sum over cells h, w of
     max(0, 1 - |s_y - h|) max(0, 1 - |s_x - w|) features[h, w]``
 
-    Samples up to a cell outside the map take the value at its edge, those further out 0. One image; `jax.vmap`
-    takes features (batch, height, width, channels) and boxes (batch, boxes, 4). Differentiable in reverse, and
-    forward over reverse, by the features and by the boxes too, through the places of the samples; torchvision
-    gives the boxes no gradient: ``lax.stop_gradient(boxes)`` does the same here.
+    Samples up to a cell outside the map take the value at its edge, those further out 0. One image;
+    `jax.vmap` takes features (batch, height, width, channels) and boxes (batch, boxes, 4). Differentiable in
+    reverse, and forward over reverse, by the features and, through the places of the samples, by the boxes,
+    to which torchvision gives no gradient: ``lax.stop_gradient(boxes)`` does the same here.
 
     Args:
         features: floating array (height, width, channels). Below float32 it is computed in float32.
@@ -77,14 +78,9 @@ def roi_align(
     """
     wide, boxes, sizes = _checked("roi_align", features, boxes, output_size, spatial_scale)
     _whole("roi_align", "sampling_ratio", sampling_ratio)
-    # The choice comes before the difference, so that the compiler does not fuse the product into it.
-    scaled = jnp.where(_sound(boxes)[:, None], boxes * jnp.asarray(spatial_scale, boxes.dtype), jnp.nan)
-    scaled = scaled - 0.5 if aligned else scaled
-    start, size = scaled[:, :2], scaled[:, 2:] - scaled[:, :2]
-    size = size if aligned else jnp.maximum(size, 1.0)
-    rows = forms.samples(start[:, 1], size[:, 1], sizes[0], sampling_ratio, wide.shape[0])
-    columns = forms.samples(start[:, 0], size[:, 0], sizes[1], sampling_ratio, wide.shape[1])
-    return _chosen(implementation)(wide, rows, columns).astype(features.dtype)
+    scale = jnp.asarray(spatial_scale, boxes.dtype)
+    aligned_to = _align(wide, boxes, scale, sizes, sampling_ratio, bool(aligned), _chosen(implementation))
+    return aligned_to.astype(features.dtype)
 
 
 def roi_pool(
@@ -98,10 +94,11 @@ def roi_pool(
 
     ``y[r, p, q] = max over cells h, w of bin (p, q) of features[h, w]``
 
-    The corners of a box are scaled and rounded, halves away from zero; the last cell belongs to it, and it is at
-    least one cell wide and high. Bins reach from ``floor(p size / rows)`` to ``ceil((p + 1) size / rows)``, and
-    are cut off at the edges of the map; an empty one gives 0. The gradient goes to the first of equal entries in
-    row-major order; boxes have none. One image; `jax.vmap` takes a batch of features and of boxes.
+    The corners of a box are scaled and rounded, halves away from zero; the last cell belongs to it, and it is
+    at least one cell wide and high. Bins reach from ``floor(p size / rows)`` to
+    ``ceil((p + 1) size / rows)``, and are cut off at the edges of the map; an empty one gives 0. The gradient
+    goes to the first of equal entries in row-major order; boxes have none. One image; `jax.vmap` takes a
+    batch of features and of boxes.
 
     Args:
         features: floating array (height, width, channels). A NaN makes the bins that hold it NaN.
@@ -115,7 +112,7 @@ def roi_pool(
 
     Raises:
         TypeError: features or boxes are not floating arrays.
-        ValueError: shapes other than those above, an empty map, sizes below 1, or a scale that is not above 0.
+        ValueError: shapes other than those above, an empty map, sizes below 1, or a scale not above 0.
 
     Example:
         >>> features = jnp.arange(16.0).reshape(4, 4, 1)
@@ -127,16 +124,44 @@ def roi_pool(
         Girshick (2015), "Fast R-CNN". Equals ``torchvision.ops.roi_pool`` on finite features.
     """
     _, boxes, sizes = _checked("roi_pool", features, boxes, output_size, spatial_scale)
+    return _pool(jnp.asarray(features), boxes, jnp.asarray(spatial_scale, boxes.dtype), sizes)
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _align(
+    features: jax.Array,
+    boxes: jax.Array,
+    scale: jax.Array,
+    sizes: tuple[int, int],
+    ratio: int,
+    aligned: bool,
+    implementation: str,
+) -> jax.Array:
+    # The choice comes before the difference, so that the compiler does not fuse the product into it.
+    scaled = jnp.where(_sound(boxes)[:, None], boxes * scale, jnp.nan)
+    scaled = scaled - 0.5 if aligned else scaled
+    start, size = scaled[:, :2], scaled[:, 2:] - scaled[:, :2]
+    size = size if aligned else jnp.maximum(size, 1.0)
+    rows = forms.samples(start[:, 1], size[:, 1], sizes[0], ratio, features.shape[0])
+    columns = forms.samples(start[:, 0], size[:, 0], sizes[1], ratio, features.shape[1])
+    form = forms.gathered if implementation == "gather" else forms.products
+    return form(features, rows, columns)
+
+
+@partial(jax.jit, static_argnums=3)
+def _pool(features: jax.Array, boxes: jax.Array, scale: jax.Array, sizes: tuple[int, int]) -> jax.Array:
     height, width, channels = features.shape
     sound = _sound(boxes)
-    corners = _rounded(jnp.where(sound[:, None], boxes, 0) * jnp.asarray(spatial_scale, boxes.dtype))
+    corners = _rounded(jnp.where(sound[:, None], boxes, 0) * scale)
     rows = table.bins(corners[:, 1], corners[:, 3], sizes[0], height)
     columns = table.bins(corners[:, 0], corners[:, 2], sizes[1], width)
     # The places have no gradient, and the features theirs through what is read there.
     places = table.places_of_maxima(lax.stop_gradient(features), rows, columns)
     channel = jnp.arange(channels, dtype=jnp.int32)[None]
     flat = features.reshape(-1, channels)
-    values = flat.at[places.reshape(-1, channels), channel].get(mode="promise_in_bounds").reshape(places.shape)
+    values = (
+        flat.at[places.reshape(-1, channels), channel].get(mode="promise_in_bounds").reshape(places.shape)
+    )
     filled = (rows.high > rows.low)[:, :, None] & (columns.high > columns.low)[:, None]
     pooled = jnp.where(filled[..., None], values, 0)
     return jnp.where(sound[:, None, None, None], pooled, jnp.nan)
@@ -152,13 +177,13 @@ def _rounded(x: jax.Array) -> jax.Array:
     return whole + jnp.where(jnp.abs(x - whole) >= 0.5, jnp.sign(x), 0)
 
 
-def _chosen(implementation: str | None) -> Any:
+def _chosen(implementation: str | None) -> str:
     if implementation is None:
         implementation = "gather" if jax.default_backend() == "cpu" else "products"
     if implementation not in IMPLEMENTATIONS:
         expected = f"None or one of {', '.join(map(repr, IMPLEMENTATIONS))}"
         raise ValueError(_words("roi_align", "implementation", repr(implementation), expected, "None"))
-    return forms.gathered if implementation == "gather" else forms.products
+    return implementation
 
 
 def _checked(
@@ -179,14 +204,16 @@ def _checked(
         raise ValueError(_words(op, "boxes", got, "(boxes, 4), those of one image", fix))
     if isinstance(spatial_scale, int | float) and not 0 < spatial_scale < float("inf"):
         expected = "a finite number above 0"
-        raise ValueError(_words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride"))
+        raise ValueError(
+            _words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride")
+        )
     sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
     if len(sizes) != 2:
         expected = "a whole number of at least 1, or two of them"
         raise ValueError(_words(op, "output_size", repr(output_size), expected, "output_size=(7, 7)"))
     for size in sizes:
         _whole(op, "output_size", size)
-    dtype = jnp.promote_types(jnp.promote_types(features.dtype, boxes.dtype), jnp.float32)
+    dtype = jnp.float64 if jnp.float64 in (features.dtype, boxes.dtype) else jnp.float32
     return jnp.asarray(features, dtype), jnp.asarray(boxes, dtype), sizes
 
 

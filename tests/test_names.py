@@ -35,7 +35,8 @@ NAMES = {
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep "
     "roc_curve roc_area r2 sequence_accuracy exact_match mean_average_precision coco "
     "localisation_accuracy",
-    "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
+    "select": "learning_curve validation_curve diagnose structural_risk random_search choose "
+    "masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics "
@@ -73,11 +74,11 @@ NAMES = {
     "worst_mistakes roc precision_recall tree activation_histograms gradients_by_depth "
     "history rate_range heat_map parallel_curves kernels signals volumes images "
     "top_patches saliency language_model gradients_by_distance accuracy_by_length "
-    "attention_map samples boxes objects detections average_precision",
+    "attention_map samples boxes objects detections average_precision detectors",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift "
     "subpixel_shift rotation scale shear affine elastic colour_distortion "
     "pca_noise cutout random_erasing gaussian_noise mixup cutmix compose maybe "
-    "on_backgrounds",
+    "on_backgrounds flip_with_boxes zoom_with_boxes",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
     "style": "gram content_loss style_loss total_variation transfer",
@@ -85,11 +86,17 @@ NAMES = {
     "models.ngram": "fit cross_entropy",
     "sampling": "greedy sample generate beam_search",
     "vanishing": "state_gradient_norms input_gradient_norms",
-    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
+    "boxes": "Detections Truth truth pad_targets area clip iou giou paired_iou paired_giou "
+    "giou_loss encode decode valid to_relative to_absolute xyxy_to_cxcywh cxcywh_to_xyxy "
+    "xyxy_to_xywh xywh_to_xyxy xyxy_to_cycxhw cycxhw_to_xyxy nms nms_by_class soft_nms "
+    "detections",
+    "kernels.nms": "nms",
+    "kernels.roi": "roi_align roi_pool",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention "
+    "multi_head_attention attend",
     "models.faster_rcnn": "detect",
     "net": "functional from_linen from_pair as_convolution start_from summary",
     "models.fast_rcnn": "detect",
-    "models.rcnn": "detect",
     "proposals": "graph_segmentation selective_search propose recall warp add_truth crops",
 }
 WITHOUT_ROWS = (

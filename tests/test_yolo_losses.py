@@ -49,9 +49,13 @@ def outputs(form: str, seed: int = 0) -> YoloOutputs:
     return YoloOutputs(*(jnp.asarray(part, jnp.float32) for part in parts))
 
 
-@partial(jax.jit, static_argnums=0)
 def run(form: str, found: YoloOutputs, truth: Any, threshold: float = 0.3) -> Any:
-    """Return losses by image, and the gradients of their sum."""
+    """Return losses by image, and the gradients of their sum, by one program a form."""
+    return program(form, found, truth, threshold)
+
+
+@partial(jax.jit, static_argnums=0)
+def program(form: str, found: YoloOutputs, truth: Any, threshold: jax.Array) -> Any:
 
     def total(found: YoloOutputs) -> Any:
         if form == "v1":

@@ -54,7 +54,9 @@ def assign(
 
     Example:
         >>> anchors = jnp.array([[0.0, 0, 4, 4], [2, 0, 6, 4], [8, 8, 9, 9]])
-        >>> assign(anchors, anchors[:1], jnp.array([True]), positive=0.7, negative=0.3).kinds.tolist()
+        >>> from functools import partial
+        >>> program = jax.jit(partial(assign, positive=0.7, negative=0.3))
+        >>> program(anchors, anchors[:1], jnp.array([True])).kinds.tolist()
         [1, -1, 0]
 
     Reference:

@@ -32,7 +32,9 @@ def sample(key: jax.Array, kinds: Any, *, count: int, positive_fraction: Any) ->
 
     Example:
         >>> kinds = jnp.array([1, 1, 1, 0, 0, 0, -1])
-        >>> drawn = sample(jax.random.key(0), kinds, count=4, positive_fraction=0.25)
+        >>> from functools import partial
+        >>> draw = jax.jit(partial(sample, count=4, positive_fraction=0.25))
+        >>> drawn = draw(jax.random.key(0), kinds)
         >>> float(drawn[:3].sum()), float(drawn[3:6].sum()), float(drawn[6])
         (1.0, 3.0, 0.0)
 

@@ -4,10 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxdl import _checks
-from jaxdl.errors import FormatError, ShapeError, explain
+from jaxdl.boxes._checked import checked as checked
+from jaxdl.boxes._checked import image_sides
 
 
 def xyxy_to_cxcywh(boxes: Any) -> jax.Array:
@@ -164,7 +163,7 @@ def to_relative(boxes: Any, height: float | jax.Array, width: float | jax.Array)
         [0.0, 0.5, 0.5, 1.0]
     """
     boxes = checked("to_relative", "boxes", boxes)
-    return boxes / _sides("to_relative", boxes, height, width)
+    return boxes / image_sides("to_relative", boxes, height, width)
 
 
 def to_absolute(boxes: Any, height: float | jax.Array, width: float | jax.Array) -> jax.Array:
@@ -188,7 +187,7 @@ def to_absolute(boxes: Any, height: float | jax.Array, width: float | jax.Array)
         [0.0, 25.0, 100.0, 50.0]
     """
     boxes = checked("to_absolute", "boxes", boxes)
-    return boxes * _sides("to_absolute", boxes, height, width)
+    return boxes * image_sides("to_absolute", boxes, height, width)
 
 
 def valid(boxes: Any) -> jax.Array:
@@ -216,39 +215,5 @@ def valid(boxes: Any) -> jax.Array:
     return (boxes[..., 2:] >= boxes[..., :2]).all(-1) & jnp.isfinite(boxes).all(-1)
 
 
-def checked(op: str, argument: str, value: Any) -> jax.Array:
-    """Return boxes (..., 4) as a floating array, or raise."""
-    boxes = _checks.floating(op, argument, value)
-    if boxes.ndim < 1 or boxes.shape[-1] != 4:
-        raise ShapeError(
-            explain(op, argument, got=f"of shape {boxes.shape}", expected="(..., 4), four numbers a box",
-                    fix=f"{argument}.reshape(-1, 4)")
-        )  # fmt: skip
-    return boxes
-
-
-def ordered(op: str, argument: str, boxes: jax.Array) -> jax.Array:
-    """Return boxes whose corners are in order: raise where they are known not to be, NaN where traced."""
-    if not isinstance(boxes, jax.core.Tracer):
-        turned = np.argwhere(np.asarray((boxes[..., 2:] < boxes[..., :2]).any(-1)))
-        if len(turned):
-            place = tuple(int(i) for i in turned[0])
-            raise FormatError(
-                explain(op, argument, got=f"{np.asarray(boxes[place]).tolist()} at {place}, and {len(turned)} "
-                        "such boxes in all", expected="x1 <= x2 and y1 <= y2",
-                        fix="say which format they have: boxes.xywh_to_xyxy, boxes.cxcywh_to_xyxy")
-            )  # fmt: skip
-    fits = (boxes[..., 2:] >= boxes[..., :2]).all(-1, keepdims=True)
-    return jnp.where(fits, boxes, jnp.nan)
-
-
 def _swapped(boxes: jax.Array) -> jax.Array:
     return boxes[..., jnp.array([1, 0, 3, 2])]
-
-
-def _sides(op: str, boxes: jax.Array, height: Any, width: Any) -> jax.Array:
-    """Return (width, height, width, height), of the rank of the boxes."""
-    for name, value in (("height", height), ("width", width)):
-        _checks.in_range(op, name, value, float(np.finfo(np.float32).tiny), float("inf"), "a number above 0")
-    sides = jnp.stack([jnp.asarray(side, boxes.dtype) for side in (width, height, width, height)])
-    return sides.reshape(*(1,) * (boxes.ndim - 1), 4)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks
-from jaxdl.boxes.formats import _sides, checked
+from jaxdl.boxes._checked import checked, image_sides
 from jaxdl.errors import ShapeError, explain
 
 
@@ -63,7 +63,7 @@ def iou(first: Any, second: Any) -> jax.Array:
 def giou(first: Any, second: Any) -> jax.Array:
     """Return ``iou - (hull - union) / hull`` of every pair, with the smallest box around both as hull.
 
-    Boxes that do not touch are told apart by their distance, which `iou` cannot: it has a gradient everywhere.
+    Boxes that do not touch are told apart by their distance, where `iou` has no gradient.
 
     Args:
         first: floating array (..., n, 4), xyxy.
@@ -77,7 +77,8 @@ def giou(first: Any, second: Any) -> jax.Array:
         ShapeError: the last axis does not hold four numbers, or the axes in front differ.
 
     Example:
-        >>> giou(jnp.array([[0.0, 0, 2, 2]]), jnp.array([[0.0, 0, 2, 1], [2, 0, 4, 2], [6, 0, 8, 2]])).tolist()
+        >>> others = jnp.array([[0.0, 0, 2, 1], [2, 0, 4, 2], [6, 0, 8, 2]])
+        >>> giou(jnp.array([[0.0, 0, 2, 2]]), others).tolist()
         [[0.5, 0.0, -0.5]]
 
     Reference:
@@ -182,7 +183,7 @@ def clip(boxes: Any, height: float | jax.Array, width: float | jax.Array) -> jax
         [0.0, 2.0, 8.0, 4.0]
     """
     boxes = checked("clip", "boxes", boxes)
-    return jnp.clip(boxes, 0, _sides("clip", boxes, height, width))
+    return jnp.clip(boxes, 0, image_sides("clip", boxes, height, width))
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:

@@ -4,11 +4,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxdl import _checks
+from jaxdl.boxes._checked import candidates_of, checked, in_unit_interval
 from jaxdl.boxes.detections import Detections
-from jaxdl.boxes.formats import checked
 from jaxdl.errors import ShapeError, explain
 from jaxdl.kernels import nms as kernel
 
@@ -48,16 +47,13 @@ def nms(
     Reference:
         Equals ``torchvision.ops.nms`` on finite boxes and scores.
     """
-    boxes, scores = _candidates("nms", boxes, scores)
+    boxes, scores = candidates_of("nms", boxes, scores)
     if labels is not None:
         labels = _checks.integer("nms", "labels", labels)
         _checks.same_shape("nms", "scores", scores, "labels", labels)
-    fits = _threshold("nms", "iou_threshold", iou_threshold)
+    in_unit_interval("nms", "iou_threshold", iou_threshold)
     places = _checks.positive_integer("nms", "max_outputs", max_outputs)
-    if len(boxes) == 0:
-        return jnp.zeros(places, jnp.int32), jnp.zeros(places, bool)
-    indices, mask = kernel.nms(boxes, scores, iou_threshold=iou_threshold, max_outputs=places, labels=labels)
-    return (indices, mask) if fits is True else (jnp.where(fits, indices, 0), mask & fits)
+    return kernel.nms(boxes, scores, iou_threshold=iou_threshold, max_outputs=places, labels=labels)
 
 
 def nms_by_class(
@@ -87,12 +83,8 @@ def nms_by_class(
         >>> indices[mask].tolist()
         [1, 0]
     """
-    if labels is None:
-        labels = ()
-    return nms(
-        boxes, scores, iou_threshold=iou_threshold, max_outputs=max_outputs,
-        labels=_checks.integer("nms_by_class", "labels", labels),
-    )  # fmt: skip
+    labels = _checks.integer("nms_by_class", "labels", labels)
+    return nms(boxes, scores, iou_threshold=iou_threshold, max_outputs=max_outputs, labels=labels)
 
 
 def detections(
@@ -127,12 +119,13 @@ def detections(
 
     Example:
         >>> boxes = jnp.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [5, 5, 9, 9]])
-        >>> found = detections(boxes, jnp.array([[0.8, 0.0], [0.9, 0.2], [0.0, 0.7]]), max_outputs=4)
+        >>> detect = jax.jit(detections, static_argnames="max_outputs")
+        >>> found = detect(boxes, jnp.array([[0.8, 0.0], [0.9, 0.2], [0.0, 0.7]]), max_outputs=4)
         >>> [round(float(score), 1) for score in found.scores], found.labels.tolist()
         ([0.9, 0.7, 0.2, 0.0], [0, 1, 1, 0])
     """
     boxes, scores = _by_class(boxes, scores)
-    _threshold("detections", "score_threshold", score_threshold)
+    in_unit_interval("detections", "score_threshold", score_threshold)
     places = _checks.positive_integer("detections", "max_outputs", max_outputs)
     entering = min(_checks.positive_integer("detections", "candidates", candidates), scores.size)
     # Greater than the threshold, so that NaN is out.
@@ -163,27 +156,3 @@ def _by_class(boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:
                     fix="one box a row of the scores, or one a row and class")
         )  # fmt: skip
     return boxes, scores
-
-
-def _candidates(op: str, boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:
-    """Return boxes (boxes, 4) and scores (boxes,) that fit, or raise."""
-    boxes, scores = checked(op, "boxes", boxes), _checks.floating(op, "scores", scores)
-    if boxes.ndim != 2:
-        raise ShapeError(
-            explain(op, "boxes", got=f"of shape {boxes.shape}", expected="(boxes, 4), one image",
-                    fix=f"jax.vmap({op}) takes a batch of images")
-        )  # fmt: skip
-    if scores.shape != boxes.shape[:1]:
-        raise ShapeError(
-            explain(op, "scores", got=f"of shape {scores.shape}",
-                    expected=f"{boxes.shape[:1]}, one score a box", fix="scores.ravel(), or `detections`")
-        )  # fmt: skip
-    return boxes, scores
-
-
-def _threshold(op: str, argument: str, value: Any) -> bool | jax.Array:
-    """Return whether a threshold lies in [0, 1]: raise where its value is known, else leave it to be seen."""
-    _checks.in_range(op, argument, value, 0.0, float(np.nextafter(1.0, 2.0)), "in [0, 1]")
-    if isinstance(value, jax.core.Tracer):
-        return (value >= 0) & (value <= 1)
-    return True

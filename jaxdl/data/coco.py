@@ -11,7 +11,7 @@ from jaxdl.data.object_images import Annotated, ObjectImages, assembled, checked
 from jaxdl.errors import FormatError
 
 _OP = "load_coco"
-_FAR = 1e9  # pixels; false for NaN too
+_FAR = 10**9  # pixels
 _SLACK = 1.0  # pixels that a box may leave its image by: COCO's own do, by rounding
 
 
@@ -133,7 +133,7 @@ def _images(file: Path, whole: dict[str, Any], folder: Path) -> dict[int, Annota
     found = {}
     for record in _records(file, whole, "images"):
         where = f"image {record['id']}"
-        height, width = (_integer(file, record, side, where, least=1) for side in ("height", "width"))
+        height, width = (_side(file, record, side, where) for side in ("height", "width"))
         name = _string(file, record, "file_name", where)
         path = image_file(_OP, folder, name, f"{file}, {where}, field 'file_name'")
         found[record["id"]] = Annotated(path, (height, width), [], [], [])
@@ -169,11 +169,19 @@ def _box(file: Path, one: dict[str, Any], where: str) -> list[float]:
     return [float(number) for number in box or ()]
 
 
-def _integer(file: Path, record: dict[str, Any], field: str, where: str, *, least: int | None = None) -> int:
+def _integer(file: Path, record: dict[str, Any], field: str, where: str) -> int:
     value = record.get(field)
-    if type(value) is not int or (least is not None and value < least):
-        kind = "a whole number" if least is None else f"a whole number from {least} on"
-        raise FormatError(f"{_OP}: {file}, {where}, field '{field}' is {_kind(value)}; expected {kind}")
+    if type(value) is not int:
+        raise FormatError(
+            f"{_OP}: {file}, {where}, field '{field}' is {_kind(value)}; expected a whole number"
+        )
+    return value
+
+
+def _side(file: Path, record: dict[str, Any], field: str, where: str) -> int:
+    value = _integer(file, record, field, where)
+    if not 1 <= value <= _FAR:
+        raise FormatError(f"{_OP}: {file}, {where}, field '{field}' is {value}; expected 1 pixel or more")
     return value
 
 

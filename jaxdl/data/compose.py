@@ -1,5 +1,7 @@
 """One scene as a pure function of its key: where objects come to lie, and how they are drawn."""
 
+import itertools
+import math
 from typing import NamedTuple
 
 import jax
@@ -53,22 +55,30 @@ def compose_scene(
         >>> image.shape, targets["boxes"].shape
         ((96, 96, 1), (8, 4))
     """
-    keys, config = jax.random.split(_checks.key("compose_scene", key), 4), config or SceneConfig()
-    placed, bright = _place(keys[0], digits, config)
-    canvas, level = _background(keys[1], config)
+    keys, config = jax.random.split(_checks.key("compose_scene", key)), config or SceneConfig()
+    tries, clutter = TRIES * (config.places or 0), config.clutter
+    parts = _uniform(keys[0], (tries + 1, 5), (_KNOTS**2 + 1,), (clutter + 1, 8), ())
+    placed, bright = _place(parts[0], digits, config)
+    canvas, level = _background(parts[1], config)
     inks = jax.vmap(
         lambda i, corner, scale: _ink(digits.images[i], digits.windows[i], corner, scale, config)
     )(placed.digits, placed.corners, placed.scales)
     inks *= placed.mask[:, None, None]
-    canvas = _over(canvas, *_clutter(keys[2], digits, level, config))
+    canvas = _over(canvas, *_clutter(parts[2], digits, level, config))
     canvas = _over(canvas, inks, _brightness(bright, level, config))
-    errors = jax.random.normal(keys[3], (canvas.size + 1,))
-    # The normal distribution function makes a uniform number of the last.
-    canvas += config.noise * jax.scipy.stats.norm.cdf(errors[-1]) * errors[:-1].reshape(canvas.shape)
+    canvas += config.noise * parts[3] * jax.random.normal(keys[1], canvas.shape)
     image = jnp.rint(255 * jnp.clip(canvas, 0, 1)).astype(jnp.uint8)[..., None]
     boxes = jnp.where(placed.mask[:, None], jax.vmap(_tight)(inks), 0)
     labels = jnp.where(placed.mask, digits.labels[placed.digits], 0)
     return image, {"boxes": boxes, "labels": labels, "mask": placed.mask}
+
+
+def _uniform(key: jax.Array, *shapes: tuple[int, ...]) -> list[jax.Array]:
+    """Return numbers in [0, 1) of several shapes by one call: each costs a fifth of a second to compile."""
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = list(itertools.accumulate(sizes))
+    drawn = jax.random.uniform(key, (ends[-1],))
+    return [drawn[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, shapes)]
 
 
 def _whole(uniform: jax.Array, count: int) -> jax.Array:
@@ -81,11 +91,9 @@ def _sides(uniform: jax.Array, config: SceneConfig) -> jax.Array:
     return low * (high / low) ** uniform
 
 
-def _place(key: jax.Array, digits: SceneDigits, config: SceneConfig) -> tuple[Placed, jax.Array]:
+def _place(uniform: jax.Array, digits: SceneDigits, config: SceneConfig) -> tuple[Placed, jax.Array]:
     """Try digits, sizes and corners until there are enough objects; return a number in [0, 1) for each."""
     places, (height, width) = config.places or 0, config.shape
-    # One call of the generator: each costs a fifth of a second to compile.
-    uniform = jax.random.uniform(key, (TRIES * places + 1, 5))
     wanted = config.objects[0] + _whole(uniform[-1, 0], config.objects[1] + 1 - config.objects[0])
     chosen = _whole(uniform[:-1, 0], len(digits.labels))
     windows = digits.windows[chosen]
@@ -169,9 +177,8 @@ def _brightness(uniform: jax.Array, level: jax.Array, config: SceneConfig) -> ja
     return level + (1 - level) * (low + (high - low) * uniform)
 
 
-def _background(key: jax.Array, config: SceneConfig) -> tuple[jax.Array, jax.Array]:
+def _background(uniform: jax.Array, config: SceneConfig) -> tuple[jax.Array, jax.Array]:
     """Return a background that is brighter in some parts, and its mean level."""
-    uniform = jax.random.uniform(key, (_KNOTS**2 + 1,))
     level = _LEVELS[0] + (_LEVELS[1] - _LEVELS[0]) * uniform[-1]
     knots = _UNEVEN * (2 * uniform[:-1].reshape(_KNOTS, _KNOTS) - 1)
     rows, columns = (
@@ -182,11 +189,10 @@ def _background(key: jax.Array, config: SceneConfig) -> tuple[jax.Array, jax.Arr
 
 
 def _clutter(
-    key: jax.Array, digits: SceneDigits, level: jax.Array, config: SceneConfig
+    uniform: jax.Array, digits: SceneDigits, level: jax.Array, config: SceneConfig
 ) -> tuple[jax.Array, jax.Array]:
     """Return layers of ink (clutter, height, width), pieces of digits and strokes, and their brightness."""
-    (height, width), count = config.shape, config.clutter
-    uniform = jax.random.uniform(key, (count + 1, 8))
+    height, width = config.shape
     corners = uniform[:-1, :2] * jnp.asarray([[width, height]])
     chosen, sides = _whole(uniform[:-1, 2], len(digits.labels)), _sides(uniform[:-1, 3], config)
     windows = jax.vmap(_piece)(uniform[:-1, 4:6], digits.windows[chosen])
@@ -197,7 +203,7 @@ def _clutter(
     angles = 2 * jnp.pi * uniform[:-1, 4]
     steps = sides[:, None] * jnp.stack([jnp.cos(angles), jnp.sin(angles)], 1)
     strokes = jax.vmap(lambda start, step: _stroke(start, step, config))(corners[1::2], steps[1::2])
-    drawn = uniform[:-1, 6] < uniform[-1, 0]  # with a uniform share, their number is uniform too
+    drawn = uniform[:-1, 6] < uniform[-1, 0]  # Their number is uniform, as the share is.
     inks = jnp.concatenate([pieces, strokes]) * drawn[:, None, None]
     return inks, _brightness(uniform[:-1, 7], level, config)
 

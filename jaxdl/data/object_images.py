@@ -181,8 +181,12 @@ def checked_size(op: str, size: int | tuple[int, int] | None) -> tuple[int, int]
 def image_file(op: str, folder: Path, name: str, where: str) -> Path:
     """Return the path of an image that is there, inside its folder."""
     file = folder / name
-    if not name or not file.resolve().is_relative_to(folder.resolve()):
+    try:
+        within, there = file.resolve().is_relative_to(folder.resolve()), file.is_file()
+    except (OSError, ValueError) as error:  # too long, or with characters that no file has
+        raise FormatError(f"{op}: {where} is {name[:60]!r}, no name of a file ({error})") from error
+    if not within:
         raise FormatError(f"{op}: {where} is {name!r}, which leaves the folder {folder}")
-    if not file.is_file():
+    if not there:
         raise FormatError(f"{op}: {where} is {name!r}, but there is no file {file}")
     return file

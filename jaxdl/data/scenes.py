@@ -110,8 +110,9 @@ def scene_batches(
     Example:
         >>> config = SceneConfig(size=48, objects=(1, 3), clutter=0)
         >>> source = scene_batches(jax.random.key(0), 4, steps=2, config=config)
-        >>> [pictures.shape for pictures, targets in source(0)]
-        [(4, 48, 48, 1), (4, 48, 48, 1)]
+        >>> pictures, targets = source(0)[1]
+        >>> pictures.shape, len(source(0))
+        ((4, 48, 48, 1), 2)
     """
     op, key = "scene_batches", _checks.key("scene_batches", key)
     batch, steps = (

@@ -48,8 +48,8 @@ def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float 
     Example:
         >>> outputs = CropOutputs(jnp.zeros((2, 3)), jnp.ones((2, 8)))
         >>> targets = {"labels": jnp.array([0, 2]), "offsets": jnp.zeros((2, 4))}
-        >>> crop_heads(outputs, targets).round(3).tolist()
-        [1.0989999771118164, 4.875999927520752]
+        >>> [round(float(value), 2) for value in crop_heads(outputs, targets)]
+        [1.1, 4.88]
 
     Reference:
         Girshick et al. (2014), with the softmax and the joint training of Girshick (2015).
@@ -64,6 +64,7 @@ def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float 
     wanted = _checks.floating(op, "targets['offsets']", targets["offsets"])
     batch, classes = len(outputs.logits), outputs.logits.shape[-1] - 1
     for name, array, shape in (("outputs.offsets", outputs.offsets, (batch, 4 * classes)),
+                               ("targets['labels']", labels, (batch,)),
                                ("targets['offsets']", wanted, (batch, 4))):  # fmt: skip
         if array.shape != shape:
             raise ShapeError(

@@ -34,7 +34,8 @@ def yolo_v1(
     Args:
         outputs: `YoloOutputs` of ``models.Yolo`` of form ``"v1"``, (batch, rows, columns, ...).
         targets: ``{"boxes": (batch, places, 4) xyxy in pixels, "labels": (batch, places), "mask": (batch,
-            places)}``; what stands where the mask is 0 is never read.
+            places)}``; what stands where the mask is 0 is never read. An entry "ignore" is for metrics:
+            here such objects count as any other.
         stride: side of a cell in pixels.
         lambda_coord: weight of the boxes, at least 0; a number or a traced scalar, which below 0 gives NaN.
         lambda_noobj: weight of the confidence where no object is, alike.
@@ -49,11 +50,12 @@ def yolo_v1(
         ValueError: a stride that is not above 0, or a weight below 0.
 
     Example:
+        >>> from functools import partial
         >>> outputs = _yolo.YoloOutputs(jnp.zeros((1, 2, 2, 2, 4)), jnp.ones((1, 2, 2, 2)),
         ...                             jnp.zeros((1, 2, 2, 3)))
         >>> targets = {"boxes": jnp.zeros((1, 1, 4)), "labels": jnp.zeros((1, 1), int),
         ...            "mask": jnp.zeros((1, 1), bool)}
-        >>> yolo_v1(outputs, targets, stride=8).tolist()
+        >>> jax.jit(partial(yolo_v1, stride=8))(outputs, targets).tolist()
         [4.0]
 
     Reference:
@@ -63,26 +65,16 @@ def yolo_v1(
     outputs, stride = _yolo.checked_outputs(op, outputs, "v1"), _yolo.check_stride(op, stride)
     coord, noobj = _weights(op, outputs, lambda_coord=lambda_coord, lambda_noobj=lambda_noobj)
     found = _yolo.truth(op, targets, outputs)
-    rows, columns, predictors = outputs.confidence.shape[1:]
+    rows, columns = outputs.confidence.shape[1:3]
     cell, _, placed = _yolo.place(found, rows, columns, stride, None)
     at = _yolo.YoloOutputs(*(_gather(part, cell, 2) for part in outputs))
-    overlap = jax.lax.stop_gradient(
-        boxes.iou(_gather(_yolo.boxes_v1(outputs.boxes, stride), cell, 2), found.boxes[..., None, :])[..., 0]
-    )
-    answers = jax.nn.one_hot(jnp.argmax(overlap, -1), predictors) * placed[..., None]
-    middle = boxes.xyxy_to_cxcywh(found.boxes)
-    shift = _yolo.in_cell(middle[..., :2], cell, columns, stride)
-    share = middle[..., 2:] / (stride * _yolo.pair_like(shift, columns, rows))
-    wanted = jnp.concatenate([shift, jnp.sqrt(share)], -1)[..., None, :]
-    labels = jax.nn.one_hot(found.labels, outputs.classes.shape[-1])
+    overlap, answers = _answering(outputs, found, cell, placed, stride)
+    box = ((at.boxes - _wanted_v1(found, cell, (rows, columns), stride)[..., None, :]) ** 2).sum(-1)
+    of_box = coord * box + (at.confidence - overlap) ** 2
+    named = ((at.classes - jax.nn.one_hot(found.labels, outputs.classes.shape[-1])) ** 2).sum(-1)
     taken = jnp.einsum("nmc,nmb->ncb", jax.nn.one_hot(cell, rows * columns), answers)
     empty = (1 - taken).reshape(outputs.confidence.shape) * outputs.confidence**2
-    of_object = (
-        coord * (answers * ((at.boxes - wanted) ** 2).sum(-1)).sum(-1)
-        + (answers * (at.confidence - overlap) ** 2).sum(-1)
-        + placed * ((at.classes - labels) ** 2).sum(-1)
-    )
-    value = of_object.sum(-1) + noobj * empty.sum((1, 2, 3))
+    value = ((answers * of_box).sum(-1) + placed * named).sum(-1) + noobj * empty.sum((1, 2, 3))
     return value * _targets.poison(found.good, value.dtype)
 
 
@@ -126,11 +118,13 @@ def yolo_anchors(
             another class loss.
 
     Example:
+        >>> from functools import partial
         >>> outputs = _yolo.YoloOutputs(jnp.zeros((1, 2, 2, 1, 4)), jnp.zeros((1, 2, 2, 1)),
         ...                             jnp.zeros((1, 2, 2, 1, 3)))
         >>> targets = {"boxes": jnp.array([[[2.0, 2, 6, 6]]]), "labels": jnp.zeros((1, 1), int),
         ...            "mask": jnp.ones((1, 1), bool)}
-        >>> round(yolo_anchors(outputs, targets, anchors=((4, 4),), stride=8).item(), 3)
+        >>> loss = jax.jit(partial(yolo_anchors, anchors=((4, 4),), stride=8))
+        >>> round(loss(outputs, targets).item(), 3)
         3.871
 
     Reference:
@@ -141,23 +135,20 @@ def yolo_anchors(
     _checks.one_of(op, "class_loss", class_loss, CLASS_LOSSES)
     _checks.in_range(op, "ignore_threshold", ignore_threshold, 0, math.nextafter(1, 2), "[0, 1]")
     pairs = checked_shapes(op, "anchors", anchors, count=outputs.confidence.shape[-1])
-    shapes = jnp.asarray(pairs, jnp.float32)
     coord, noobj = _weights(op, outputs, lambda_coord=lambda_coord, lambda_noobj=lambda_noobj)
-    found = _yolo.truth(op, targets, outputs)
+    found, shapes = _yolo.truth(op, targets, outputs), jnp.asarray(pairs, jnp.float32)
     rows, columns, kinds = outputs.confidence.shape[1:]
     cell, shape, placed = _yolo.place(found, rows, columns, stride, shapes)
     slot = cell * kinds + shape
     raw, logit, classes = (_gather(part, slot, 3) for part in outputs)
-    middle = boxes.xyxy_to_cxcywh(found.boxes)
-    shift = _yolo.in_cell(middle[..., :2], cell, columns, stride)
-    growth = jnp.log(jnp.where(placed[..., None], middle[..., 2:], 1) / shapes[shape])
+    shift, growth = _wanted_anchors(found, cell, columns, stride, shapes[shape])
     box = (jax.nn.sigmoid(raw[..., :2]) - shift) ** 2 + (raw[..., 2:] - growth) ** 2
     named = _class_error(class_loss, classes, found.labels)
     of_object = placed * (coord * box.sum(-1) + jax.nn.softplus(-logit) + named)
-    empty = _background(outputs, found, shapes, stride, ignore_threshold)
-    empty *= ~(jax.nn.one_hot(slot, rows * columns * kinds, dtype=bool) & placed[..., None]).any(-2)
-    background = (empty * jax.nn.softplus(outputs.confidence.reshape(empty.shape))).sum(-1)
-    value = of_object.sum(-1) + noobj * background
+    empty = _far_from_objects(outputs, found, shapes, stride, ignore_threshold)
+    empty &= ~(jax.nn.one_hot(slot, empty.shape[1], dtype=bool) & placed[..., None]).any(-2)
+    background = empty * jax.nn.softplus(outputs.confidence.reshape(empty.shape))
+    value = of_object.sum(-1) + noobj * background.sum(-1)
     value *= _targets.within(jnp.asarray(ignore_threshold), 0, 1, value.dtype)
     return value * _targets.poison(found.good, value.dtype)
 
@@ -186,9 +177,10 @@ def yolo_unplaced(
         ValueError: no cell, a stride or a side that is not above 0, or no class.
 
     Example:
+        >>> from functools import partial
         >>> boxes = jnp.array([[[1.0, 1, 3, 3], [2, 2, 4, 4], [9, 9, 12, 12]]])
         >>> targets = {"boxes": boxes, "labels": jnp.zeros((1, 3), int), "mask": jnp.ones((1, 3), bool)}
-        >>> yolo_unplaced(targets, grid=(2, 2), stride=8, num_classes=1).tolist()
+        >>> jax.jit(partial(yolo_unplaced, grid=(2, 2), stride=8, num_classes=1))(targets).tolist()
         [1]
     """
     op = "yolo_unplaced"
@@ -208,13 +200,39 @@ def _gather(values: jax.Array, index: jax.Array, axes: int) -> jax.Array:
     return jnp.take_along_axis(flat, index.reshape(*index.shape, *(1,) * (flat.ndim - 2)), 1)
 
 
-def _background(
+def _answering(
+    outputs: _yolo.YoloOutputs, found: boxes.Truth, cell: jax.Array, placed: jax.Array, stride: float
+) -> tuple[jax.Array, jax.Array]:
+    """Return how much the boxes of its cell overlap each object, and 1 for the one that answers for it."""
+    guesses = _gather(_yolo.boxes_v1(jax.lax.stop_gradient(outputs.boxes), stride), cell, 2)
+    overlap = boxes.iou(guesses, found.boxes[..., None, :])[..., 0]
+    return overlap, jax.nn.one_hot(jnp.argmax(overlap, -1), overlap.shape[-1]) * placed[..., None]
+
+
+def _wanted_v1(found: boxes.Truth, cell: jax.Array, grid: tuple[int, int], stride: float) -> jax.Array:
+    """Return x, y in the cell and the roots of width and height, shares of the image (batch, objects, 4)."""
+    middle = boxes.xyxy_to_cxcywh(found.boxes)
+    shift = _yolo.in_cell(middle[..., :2], cell, grid[1], stride)
+    image = stride * _yolo.pair_like(shift, grid[1], grid[0])
+    return jnp.concatenate([shift, jnp.sqrt(middle[..., 2:] / image)], -1)
+
+
+def _wanted_anchors(
+    found: boxes.Truth, cell: jax.Array, columns: int, stride: float, shapes: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return x, y in the cell, and the logarithms of width and height in units of the anchors."""
+    middle = boxes.xyxy_to_cxcywh(found.boxes)
+    sizes = jnp.where(found.mask[..., None], middle[..., 2:], 1)
+    return _yolo.in_cell(middle[..., :2], cell, columns, stride), jnp.log(sizes / shapes)
+
+
+def _far_from_objects(
     outputs: _yolo.YoloOutputs, found: boxes.Truth, shapes: jax.Array, stride: float, threshold: Any
 ) -> jax.Array:
-    """Return 1 where a predicted box overlaps no object by more than the threshold (batch, slots)."""
-    predicted = _yolo.boxes_anchors(jax.lax.stop_gradient(outputs.boxes), shapes, stride)
-    overlap = boxes.iou(predicted.reshape(predicted.shape[0], -1, 4), found.boxes)
-    return (~((overlap > threshold) & found.mask[:, None]).any(-1)).astype(outputs.boxes.dtype)
+    """Return whether a predicted box overlaps no object by more than the threshold (batch, slots)."""
+    guesses = _yolo.boxes_anchors(jax.lax.stop_gradient(outputs.boxes), shapes, stride)
+    overlap = boxes.iou(guesses.reshape(guesses.shape[0], -1, 4), found.boxes)
+    return ~((overlap > threshold) & found.mask[:, None]).any(-1)
 
 
 def _class_error(kind: str, logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -56,12 +56,9 @@ class RegionHead(nnx.Module):
         self, features: jax.Array, regions: jax.Array, *, spatial_scale: float
     ) -> tuple[jax.Array, jax.Array]:
         """Map features (batch, height, width, channels) and regions (batch, regions, 4) to two outputs."""
-        size = (self.pool_size,) * 2
-        if self.pooling == "align":
-            pool = partial(roi.roi_align, sampling_ratio=self.sampling_ratio)
-        else:
-            pool = roi.roi_pool
-        pool = partial(pool, output_size=size, spatial_scale=spatial_scale)
+        align = partial(roi.roi_align, sampling_ratio=self.sampling_ratio)
+        pool = partial(align if self.pooling == "align" else roi.roi_pool,
+                       output_size=(self.pool_size,) * 2, spatial_scale=spatial_scale)  # fmt: skip
         x = jax.vmap(pool)(features, regions)
         x = x.reshape(*x.shape[:2], -1)
         for layer, relu in zip(self.dense, self.relus):

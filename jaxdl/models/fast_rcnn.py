@@ -135,8 +135,8 @@ def detect(
 
     Example:
         >>> shapes = (1, 5, 3), (1, 5, 8), (1, 5, 4), (1, 5), (1,), (1, 2)
-        >>> detect(RegionOutputs(*map(jnp.ones, shapes)), max_outputs=8).boxes.shape
-        (1, 8, 4)
+        >>> jax.eval_shape(detect, RegionOutputs(*map(jnp.ones, shapes))).boxes.shape
+        (1, 100, 4)
     """
     return _regions.detections(
         outputs, score_threshold=score_threshold, iou_threshold=iou_threshold, max_outputs=max_outputs

@@ -187,7 +187,7 @@ def detect(
         >>> config = YoloConfig(blocks=((4, 4),), anchors=((4, 4),), num_classes=2)
         >>> outputs = YoloOutputs(jnp.zeros((1, 1, 2, 1, 4)), jnp.full((1, 1, 2, 1), 3.0),
         ...                       jnp.array([9.0, -9.0]).reshape(1, 1, 1, 1, 2).repeat(2, 2))
-        >>> found = detect(outputs, config, max_outputs=3)
+        >>> found = jax.jit(partial(detect, config=config, max_outputs=3))(outputs)
         >>> found.boxes[0].tolist(), found.labels[0].tolist(), found.mask[0].tolist()
         ([[0.0, 0.0, 4.0, 4.0], [4.0, 0.0, 8.0, 4.0], [0.0, 0.0, 0.0, 0.0]], [0, 0, 0], [True, True, False])
     """
@@ -251,7 +251,8 @@ def _check_features(x: jax.Array, grid: tuple[int, int], config: YoloConfig) -> 
     wanted = (grid[0] * after, grid[1] * after, channels)
     if x.ndim != 4 or x.shape[1:] != wanted:
         raise ShapeError(
-            explain("Yolo", "backbone", got=f"one that gives {x.shape}", expected=f"(batch, {wanted[0]}, {wanted[1]}, {wanted[2]})",
+            explain("Yolo", "backbone", got=f"one that gives {x.shape}",
+                    expected=f"(batch, {', '.join(map(str, wanted))})",
                     fix=f"features=(channels, stride) other than {config.features}")
         )  # fmt: skip
 

@@ -1,6 +1,11 @@
 """The graph of the pixels of an image, and the sets of pixels that grow along its edges."""
 
+from collections.abc import Iterator
+
 import numpy as np
+
+# Edges that are looked at before roots are read anew.
+PORTION = 4096
 
 Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -20,22 +25,25 @@ def edges(levels: np.ndarray) -> Edges:
 
 def segment(graph: Edges, shape: tuple[int, ...], scale: float, min_size: int) -> np.ndarray:
     """Return the regions (height, width) of an image of this shape, whose edges are sorted already."""
-    weights, first, second = graph
-    parents = Forest(shape[0] * shape[1])
-    parents.grow(weights.tolist(), first.tolist(), second.tolist(), scale)
+    forest = Forest(shape[0] * shape[1], scale)
+    for start in range(0, len(graph[0]), PORTION):
+        forest.grow(*(part[start : start + PORTION] for part in graph))
     if min_size > 1:
-        roots = parents.roots()
-        border = roots[first] != roots[second]
-        parents.absorb(first[border].tolist(), second[border].tolist(), min_size)
-    _, labels = np.unique(parents.roots(), return_inverse=True)
+        forest.absorb(*graph, min_size)
+    _, labels = np.unique(forest.roots(), return_inverse=True)
     return labels.reshape(shape).astype(np.int32)
 
 
 class Forest:
-    """Disjoint sets of pixels; the root of a set is its first pixel in reading order."""
+    """Disjoint sets of pixels; the root of a set is its first pixel in reading order.
 
-    def __init__(self, count: int) -> None:
-        self.parents, self.sizes = list(range(count)), [1] * count
+    Attributes:
+        limits: of each root, the largest weight within its set and ``scale / size``: what may join it.
+    """
+
+    def __init__(self, count: int, scale: float) -> None:
+        self.scale = scale
+        self.parents, self.sizes, self.limits = list(range(count)), [1] * count, [scale] * count
 
     def find(self, node: int) -> int:
         """Return the root of a pixel, and halve the way there."""
@@ -52,22 +60,31 @@ class Forest:
         self.sizes[a] += self.sizes[b]
         return a
 
-    def grow(self, weights: list[float], first: list[int], second: list[int], scale: float) -> None:
+    def grow(self, weights: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
         """Join along edges that are no stronger than what varies within both sides, `limits`."""
-        limits, find = [scale] * len(self.parents), self.find
-        for weight, a, b in zip(weights, first, second):
+        find, limits = self.find, self.limits
+        for weight, a, b in self.between(weights, first, second):
             a, b = find(a), find(b)
             if a != b and weight <= limits[a] and weight <= limits[b]:
                 root = self.join(a, b)
                 # The weights rise, so that this one is the largest within.
-                limits[root] = weight + scale / self.sizes[root]
+                limits[root] = weight + self.scale / self.sizes[root]
 
-    def absorb(self, first: list[int], second: list[int], min_size: int) -> None:
+    def absorb(self, weights: np.ndarray, first: np.ndarray, second: np.ndarray, min_size: int) -> None:
         """Join small sets with the neighbour across their weakest edge."""
-        for a, b in zip(first, second):
+        for _, a, b in self.between(weights, first, second):
             a, b = self.find(a), self.find(b)
             if a != b and (self.sizes[a] < min_size or self.sizes[b] < min_size):
                 self.join(a, b)
+
+    def between(
+        self, weights: np.ndarray, first: np.ndarray, second: np.ndarray
+    ) -> Iterator[tuple[float, int, int]]:
+        """Return the edges between two sets, from root to root: all others join nothing, and are most."""
+        roots = self.roots()
+        a, b = roots[first], roots[second]
+        apart = a != b
+        return zip(weights[apart].tolist(), a[apart].tolist(), b[apart].tolist())
 
     def roots(self) -> np.ndarray:
         """Return the root of every pixel."""

@@ -1,6 +1,5 @@
 """Images on the host as grey levels, checked and smoothed."""
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -43,23 +42,15 @@ def levels(op: str, argument: str, image: Any) -> np.ndarray:
 
 
 def smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Return ``G_rows x G_columns^T`` of each channel, G the Gaussian with the edges mirrored."""
-    if sigma == 0:
-        return image
-    rows, columns = (_gaussian(length, sigma) for length in image.shape[:2])
-    return np.moveaxis(rows @ np.moveaxis(image, -1, 0) @ columns.T, 0, -1)
-
-
-@functools.lru_cache(maxsize=8)
-def _gaussian(length: int, sigma: float) -> np.ndarray:
-    """Return the matrix (length, length) that smooths along one axis."""
+    """Return each channel smoothed by a Gaussian along both axes, the edges mirrored."""
     radius = int(TRUNCATE * sigma + 0.5)
-    window = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    mirrored = np.pad(np.arange(length), radius, mode="symmetric")
-    at = np.arange(length)[:, None] + np.arange(2 * radius + 1)
-    matrix = np.zeros((length, length))
-    np.add.at(matrix, (np.arange(length)[:, None], mirrored[at]), window / window.sum())
-    return matrix
+    window = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1e-300)) ** 2)
+    for axis in (0, 1) if radius else ():
+        pads = [(radius * (other == axis),) * 2 for other in range(3)]
+        shifted = np.swapaxes(np.pad(image, pads, mode="symmetric"), 0, axis)
+        rows = sum(weight * shifted[i : i + image.shape[axis]] for i, weight in enumerate(window))
+        image = np.swapaxes(rows / window.sum(), 0, axis)
+    return image
 
 
 def positive(op: str, argument: str, value: Any) -> float:

@@ -41,7 +41,7 @@ def propose(
     Example:
         >>> images = np.zeros((2, 16, 16, 1), np.uint8)
         >>> images[:, 2:10, 4:12] = 200
-        >>> boxes, mask = propose(images, max_proposals=5, progress="off")
+        >>> boxes, mask = propose(images, sigma=0.0, max_proposals=5, progress="off")
         >>> boxes.shape, mask.sum(1).tolist()
         ((2, 5, 4), [2, 2])
     """

@@ -133,39 +133,47 @@ def test_they_learn_and_find(trained: dict[str, Any], kind: str) -> None:
     assert metrics.mean_average_precision(found, TARGETS, num_classes=2).mean > 0.6
 
 
+MASK = jnp.array([[1, 1, 0], [0, 0, 0]])
+PLACES = jnp.array([[[1.0, 1, 9, 13], [4, 2, 20, 9], [0, 0, 0, 0]], [[0.0, 0, 0, 0]] * 3])
+
+
+def fed(hole: Any) -> dict[str, jax.Array]:
+    """Return two images, the second without a proposal, and what stands in padded places."""
+    places = jnp.where(MASK[..., None] == 1, PLACES, hole)
+    return {"image": jnp.asarray(IMAGES[:2]), "proposals": places, "proposal_mask": MASK}
+
+
 def test_an_image_is_its_crops() -> None:
+    """What stands in padded places changes no bit."""
     params, state = CROPS.init(jax.random.key(0))
-    x = {name: jnp.asarray(part[2:4]) for name, part in INPUTS.items()}
 
     @jax.jit
-    def both(params: Any) -> Any:
-        crops = proposals.warp(x["image"].astype(jnp.float32) / 255, x["proposals"], size=12, context=1)
-        return [CROPS.apply(params, state, each, train=False)[0] for each in (x, crops[1])]
+    def both(hole: Any) -> Any:
+        crops = proposals.warp(IMAGES[:2] / np.float32(255), PLACES, size=12, context=1)
+        return [CROPS.apply(params, state, each, train=False)[0] for each in (fed(hole), crops[0])]
 
-    whole, said = both(params)
+    whole, said = both(0.0)
     assert isinstance(whole, RegionOutputs)
-    np.testing.assert_allclose(whole.logits[1], said.logits, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(whole.offsets[1], said.offsets, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole.logits[0], said.logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole.offsets[0], said.offsets, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(whole.sizes, [[24, 24]] * 2)
+    for part, same in zip(whole, both(np.nan)[0], strict=True):
+        np.testing.assert_array_equal(part, same)
 
 
-@pytest.mark.parametrize("made", [CROPS, REGIONS])
-def test_nothing_in_padding_is_seen(made: net.Net) -> None:
+def test_padding_and_emptiness_in_training() -> None:
     """Images without proposals or objects train, and NaN in padded places changes no bit."""
-    params, state = made.init(jax.random.key(0))
-    mask = jnp.array([[1, 1, 0], [0, 0, 0]])
-    places = jnp.array([[[1.0, 1, 9, 13], [4, 2, 20, 9], [0, 0, 0, 0]], [[0.0, 0, 0, 0]] * 3])
-    targets = {"boxes": places[:, :1], "labels": jnp.array([[1], [0]])}
+    params, state = REGIONS.init(jax.random.key(0))
+    targets = {"boxes": PLACES[:, :1], "labels": jnp.array([[1], [0]])}
 
-    def value(params: Any, hole: jax.Array, objects: jax.Array) -> jax.Array:
-        hollow = jnp.where(mask[..., None] == 1, places, hole)
+    @jax.jit
+    @jax.value_and_grad
+    def run(params: Any, hole: jax.Array, objects: jax.Array) -> jax.Array:
         wanted = targets | {"boxes": jnp.where(objects[..., None] == 1, targets["boxes"], hole),
                             "mask": objects}  # fmt: skip
-        x = {"image": jnp.asarray(IMAGES[:2]), "proposals": hollow, "proposal_mask": mask}
-        outputs, _ = made.apply(params, state, x, train=True, key=jax.random.key(3))
+        outputs, _ = REGIONS.apply(params, state, fed(hole), train=True, key=jax.random.key(3))
         return losses.region_heads(outputs, wanted).sum()
 
-    run = jax.jit(jax.value_and_grad(value))
     for objects in (jnp.array([[1], [0]]), jnp.array([[0], [0]])):
         one, other = (run(params, jnp.float32(hole), objects) for hole in (0.0, np.nan))
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one))

@@ -67,6 +67,21 @@ MIX_BAD: tuple[Bad, ...] = (
     ((KEY, X, CODES), {"alpha": float("inf")}, ValueError, "'alpha' is inf"),
     ((KEY, jnp.ones((8, 8)), CODES), {}, ShapeError, r"of shape \(8, 8\)"),
 )
+BOXED = {"boxes": jnp.ones((2, 3, 4)), "labels": jnp.zeros((2, 3), jnp.int32), "mask": jnp.ones((2, 3), bool)}
+BOXED_BAD: tuple[Bad, ...] = (
+    ((KEY, X, {"boxes": jnp.ones((2, 3, 4))}), {}, DtypeError, "without 'labels'"),
+    ((KEY, X, jnp.ones((2, 3, 4))), {}, DtypeError, "a dict of boxes, labels and mask"),
+    (
+        (KEY, X[:1], BOXED),
+        {},
+        ShapeError,
+        r"'targets\['boxes'\]' is of shape \(2, 3, 4\); expected \(1, 3, 4\)",
+    ),
+    ((KEY, X, {**BOXED, "labels": jnp.ones((2, 2))}), {}, ShapeError, r"'targets\['labels'\]'"),
+    ((KEY, X, {**BOXED, "boxes": jnp.ones((2, 3, 4), int)}), {}, DtypeError, "expected a floating dtype"),
+    ((KEY, X.astype(jnp.uint8), BOXED), {}, DtypeError, "'x' is of dtype uint8"),
+    ((0, X, BOXED), {}, DtypeError, "typed PRNG key"),
+)
 CALLS: tuple[Call, ...] = (
     ("data.augment.horizontal_flip", applied(augment.horizontal_flip), FLIP_BAD),
     ("data.augment.vertical_flip", applied(augment.vertical_flip), FLIP_BAD),
@@ -171,6 +186,19 @@ CALLS: tuple[Call, ...] = (
             *FLIP_BAD,
             ((KEY, X, 3), {}, DtypeError, "'augmentation' is a int"),
             ((KEY, X, lambda key, x: x[:1]), {}, ShapeError, r"the shape of 'x', \(2, 8, 8, 3\)"),
+        ),
+    ),
+    (
+        "data.augment.flip_with_boxes", augment.flip_with_boxes,
+        (*BOXED_BAD, ((KEY, X, BOXED), {"probability": 1.5}, ValueError, "'probability' is 1.5")),
+    ),
+    (
+        "data.augment.zoom_with_boxes", augment.zoom_with_boxes,
+        (
+            *BOXED_BAD,
+            ((KEY, X, BOXED), {"scale": (0, 1)}, ValueError, r"'scale' is \(0, 1\)"),
+            ((KEY, X, BOXED), {"scale": 2}, DtypeError, "pair of numbers"),
+            ((KEY, X, BOXED), {"visible": 0}, ValueError, "'visible' is 0"),
         ),
     ),
     ("data.augment.mixup", augment.mixup, MIX_BAD),

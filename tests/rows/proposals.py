@@ -126,7 +126,7 @@ CALLS: tuple[Call, ...] = (
         (
             ((OUTPUTS.logits, {}), {}, DtypeError, "expected a CropOutputs"),
             ((OUTPUTS, {"labels": OFFSETS, "offsets": OFFSETS}), {}, DtypeError, r"targets\['labels'\]"),
-            ((OUTPUTS, {"labels": LABELS[None], "offsets": OFFSETS}), {}, ShapeError, "labels"),
+            ((OUTPUTS, {"labels": LABELS[None], "offsets": OFFSETS}), {}, ShapeError, r"expected \(2,\)"),
             ((OUTPUTS, {"labels": LABELS, "offsets": OFFSETS[:1]}), {}, ShapeError, r"expected \(2, 4\)"),
             (
                 (OUTPUTS._replace(offsets=OFFSETS), {"labels": LABELS, "offsets": OFFSETS}),

@@ -13,6 +13,8 @@ from .affine import rotation as rotation
 from .affine import scale as scale
 from .affine import shear as shear
 from .affine import subpixel_shift as subpixel_shift
+from .boxed import flip_with_boxes as flip_with_boxes
+from .boxed import zoom_with_boxes as zoom_with_boxes
 from .colour import colour_distortion as colour_distortion
 from .colour import pca_noise as pca_noise
 from .composition import compose as compose
