@@ -35,8 +35,7 @@ NAMES = {
     "metrics": "accuracy binary_accuracy confusion_matrix precision recall f1 threshold_sweep "
     "roc_curve roc_area r2 sequence_accuracy exact_match mean_average_precision coco "
     "localisation_accuracy",
-    "select": "learning_curve validation_curve diagnose structural_risk random_search choose "
-    "masked",
+    "select": "learning_curve validation_curve diagnose structural_risk random_search choose masked",
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics "
@@ -92,8 +91,7 @@ NAMES = {
     "detections",
     "kernels.nms": "nms",
     "kernels.roi": "roi_align roi_pool",
-    "kernels.attention": "additive_attention dot_attention scaled_dot_attention "
-    "multi_head_attention attend",
+    "kernels.attention": "additive_attention dot_attention scaled_dot_attention multi_head_attention attend",
     "models.faster_rcnn": "detect",
     "net": "functional from_linen from_pair as_convolution start_from summary",
     "models.fast_rcnn": "detect",
@@ -121,4 +119,4 @@ def test_every_name_is_public_and_has_its_row(module: str) -> None:
         found = getattr(home, name)
         assert callable(found)
         assert inspect.getdoc(found)
-        assert module in WITHOUT_ROWS or f"{module}.{name}" in rows
+        assert module in WITHOUT_ROWS or inspect.isclass(found) or f"{module}.{name}" in rows
