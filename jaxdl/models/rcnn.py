@@ -67,8 +67,8 @@ class RCNN(nnx.Module):
     Of crops (batch, size, size, channels) it returns a `losses.CropOutputs`: that is how it is trained, with
     `proposals.crops` and `losses.crop_heads`. Of ``{"image": (batch, height, width, channels), "proposals":
     (batch, regions, 4), "proposal_mask": (batch, regions)}`` it warps every proposal to a crop and returns a
-    `losses.RegionOutputs`, which `detect` reads. Bytes of images in the dict are divided by 255, so that crops
-    are trained on with ``scaling=scaling.pixels()``; floats are taken as they are.
+    `losses.RegionOutputs`, which `detect` reads. Bytes of images in the dict are divided by 255, so that
+    crops are trained on with ``scaling=scaling.pixels()``; floats are taken as they are.
 
     Args:
         config: sizes of the crops, and of the classifier where none is given.

@@ -165,7 +165,7 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
             ["nonsense", "mlp"],
             "unknown workload: nonsense; "
             "known: attention, augment, bookkeeping, checkpoint, compilation, conv, dense, gru, lenet, "
-            "lenet_sweep, logistic, lstm, lstm_sweep, mlp, pool, recurrent, resnet20, sweep, "
+            "lenet_sweep, logistic, lstm, lstm_sweep, mlp, nms, pool, recurrent, resnet20, sweep, "
             "sweep_strategies, tree, validation_curve, vgg16",
         ),
         (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),
