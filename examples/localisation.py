@@ -4,9 +4,9 @@ Reached (seed 0), on 1,000 held-out scenes of one digit or none among clutter: 9
 IoU >= .5, 99.0 % of the scenes judged rightly empty or not, the class of 83.0 % of what is localised, average
 precision 0.647; in 89 seconds of processor time.
 
-Run by `python examples/localisation.py [--form squared_error] [--seed 0] [--out out/localisation]`. The form is
-that of the loss: cross-entropies and smooth L1, or the squared errors that texts print, which the figures are
-not for. It exits with 1 where less than 85 % of the digits are localised by the first.
+Run by `python examples/localisation.py [--form squared_error] [--seed 0] [--out out/localisation]`. The form
+is that of the loss: cross-entropies and smooth L1, or the squared errors that texts print, which the figures
+are not for. It exits with 1 where less than 85 % of the digits are localised by the first.
 """
 
 import argparse
