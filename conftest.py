@@ -23,7 +23,7 @@ if known and os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS") != "0":
 
 import jax  # noqa: E402
 
-OPTIMIZED = {"bench", "test_dense.py", "train"}
+OPTIMIZED = {"test_dense.py", "train"}
 HURRIED = {
     "jaxdl", "test_dict_data.py", "test_export.py", "test_fit.py", "test_fit_options.py", "test_frozen.py",
     "test_log.py", "test_log_faults.py", "test_make_train.py", "test_model_file.py", "test_order.py",

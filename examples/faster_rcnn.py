@@ -1,8 +1,9 @@
 """Faster R-CNN finds digits in scenes: both stages trained end to end by one `fit`, as one program.
 
-Reached with `--scenes 1600 --epochs 6` (600 steps, seed 0): mAP@.5 of .957 with the digits of scikit-learn
-and of .925 with MNIST's; 99 % of these overlap a proposal by half or more. The first took 104 seconds to
-train on two busy cores.
+Reached with MNIST's digits (seed 0): mAP of .980 at IoU .5 and of .754 over .5 to .95 on 512 held-out scenes,
+1.8 milliseconds an image, after 246 seconds of training on two cores (13 to compile), 275 in all; 99.8 % of the
+digits overlap a proposal by half or more. `--scenes 1600 --epochs 6` had reached .957 with the digits of
+scikit-learn.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
 noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are

@@ -1,7 +1,9 @@
 """YOLO finds digits in scenes: trained by `fit`, then forward pass, decoding and suppression as one program.
 
-Short runs, in mAP@.5 on held-out scenes: .90 after 9 epochs of 3,000 scenes of MNIST's digits (160 seconds of
-processor time), .89 after 6 epochs of 2,400 of scikit-learn's (120), and form v1 .43 after 5 of 2,000.
+Reached with MNIST's digits (seed 0): mAP@.5 of .970 on 1,000 held-out scenes, after 210 seconds of training on
+two cores, 252 in all; .954 on the first 100 of them after two epochs, 42 seconds. Network, decoding and
+suppression find 1,572 images a second in batches of 32, and 692 one by one. Form v1 reached .43 in 5 epochs of
+2,000 scenes.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
 noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are

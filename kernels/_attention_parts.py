@@ -4,6 +4,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from ._words import words as words
 from jax import lax
 
 
@@ -100,8 +102,3 @@ def checked_mask(
         expected = " or ".join(map(str, wanted.values())) + ", where any axis but the last may be 1"
         raise ValueError(words(op, "mask", f"of shape {mask.shape}", expected, "mask[None] for all examples"))
     return mask[:, None] if mask.ndim == 2 else mask
-
-
-def words(op: str, argument: str, got: str, expected: str, fix: str) -> str:
-    """Word an error: where, what was got, what was expected, how to mend it."""
-    return f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}"

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._words import words
+
 
 def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int | None]) -> jax.Array:
     """Return the means of bins that share out each spatial axis.
@@ -99,10 +101,10 @@ def _maximum_jvp(axis: int, primals: Any, tangents: Any) -> tuple[jax.Array, jax
 def _checked(op: str, x: Any) -> jax.Array:
     if not jnp.issubdtype(getattr(x, "dtype", "int32"), jnp.floating):
         got = f"of dtype {x.dtype}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
-        raise TypeError(_words(op, "x", got, "a floating array", "jnp.asarray(x, jnp.float32)"))
+        raise TypeError(words(op, "x", got, "a floating array", "jnp.asarray(x, jnp.float32)"))
     if x.ndim < 3 or 0 in x.shape[1:-1]:
         got, expected = f"of shape {x.shape}", "(batch, space..., channels), no spatial axis empty"
-        raise ValueError(_words(op, "x", got, expected, "x[None] adds a batch of one"))
+        raise ValueError(words(op, "x", got, expected, "x[None] adds a batch of one"))
     return jnp.asarray(x)
 
 
@@ -112,9 +114,5 @@ def _sizes(op: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
     fine = isinstance(sizes, Sequence) and len(sizes) == len(space)
     if not fine or any(type(m) is not int or m < 1 for m in sizes if m is not None):
         expected = f"a whole number of at least 1, or {len(space)} of them (None keeps an axis)"
-        raise ValueError(_words(op, "output_size", repr(output_size), expected, "output_size=7"))
+        raise ValueError(words(op, "output_size", repr(output_size), expected, "output_size=7"))
     return tuple(n if m is None else m for n, m in zip(space, sizes))
-
-
-def _words(op: str, argument: str, got: str, expected: str, fix: str) -> str:
-    return f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}"

@@ -4,15 +4,15 @@ The decision is torchvision's to the bit: ``shared / (area + area - shared) > th
 boxes, with products that no compiler fuses into the sums.
 """
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from ._words import words
 
 # Milliseconds on two cores (AMD EPYC, jax 0.10.2), threshold .5, boxes in 50 clusters / at random:
 #   16 x 1,000 boxes, all outputs: blocks 4.0 / 5.5, torchvision one by one 14 / 54
@@ -243,33 +243,30 @@ def _rounded_down(threshold: Any, dtype: Any) -> jax.Array:
 def _check(
     boxes: Any, scores: Any, labels: Any, threshold: Any, outputs: Any, implementation: str | None
 ) -> None:
-    floats: Callable[[Any], bool] = functools.partial(_of, kind=jnp.floating)
-    for name, value in (("boxes", boxes), ("scores", scores)):
-        if not floats(value):
-            raise TypeError(f"nms: '{name}' is {_words(value)}; expected a floating array")
+    _check_dtype("boxes", boxes, jnp.floating)
+    _check_dtype("scores", scores, jnp.floating)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"nms: 'boxes' is {_words(boxes)}; expected (boxes, 4); jax.vmap takes more images")
-    if scores.shape != boxes.shape[:1]:
-        raise ValueError(f"nms: 'scores' is {_words(scores)}; expected {boxes.shape[:1]}, one a box")
-    if labels is not None and not _of(labels, jnp.integer):
-        raise TypeError(f"nms: 'labels' is {_words(labels)}; expected integers")
-    if labels is not None and labels.shape != scores.shape:
-        raise ValueError(f"nms: 'labels' is {_words(labels)}; expected {scores.shape}, one a box")
+        raise _bad("boxes", f"of shape {boxes.shape}", "(boxes, 4)", "jax.vmap takes more images")
+    for name, value in (("scores", scores), ("labels", labels)):
+        if value is not None and jnp.shape(value) != boxes.shape[:1]:
+            raise _bad(name, f"of shape {jnp.shape(value)}", f"{boxes.shape[:1]}", "one entry a box")
+    if labels is not None:
+        _check_dtype("labels", labels, jnp.integer)
     if jnp.ndim(threshold) or (not isinstance(threshold, jax.core.Tracer) and not 0 <= threshold <= 1):
-        raise ValueError(f"nms: 'iou_threshold' is {threshold}; expected one number in [0, 1]")
+        raise _bad("iou_threshold", f"{threshold}", "one number in [0, 1]", "iou_threshold=0.5")
     if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
-        raise ValueError(f"nms: 'max_outputs' is {outputs!r}; expected a whole number of at least 1")
+        raise _bad("max_outputs", repr(outputs), "a whole number of at least 1", "max_outputs=100")
     if implementation not in (None, *IMPLEMENTATIONS):
-        raise ValueError(
-            f"nms: 'implementation' is {implementation!r}; expected None or one of {IMPLEMENTATIONS}"
-        )
+        raise _bad("implementation", repr(implementation), f"None or one of {IMPLEMENTATIONS}", "choose one")
 
 
-def _of(value: Any, kind: Any) -> bool:
-    return hasattr(value, "dtype") and jnp.issubdtype(value.dtype, kind)
+def _check_dtype(name: str, value: Any, kind: Any) -> None:
+    if not hasattr(value, "dtype") or not jnp.issubdtype(value.dtype, kind):
+        got = f"of dtype {value.dtype}" if hasattr(value, "dtype") else f"a {type(value).__name__}"
+        dtype = "float32" if kind is jnp.floating else "int32"
+        expected = f"an array of {'floats' if kind is jnp.floating else 'integers'}"
+        raise TypeError(words("nms", name, got, expected, f"jnp.asarray({name}, jnp.{dtype})"))
 
 
-def _words(value: Any) -> str:
-    return (
-        f"of shape {value.shape}, {value.dtype}" if hasattr(value, "dtype") else f"a {type(value).__name__}"
-    )
+def _bad(argument: str, got: str, expected: str, fix: str) -> ValueError:
+    return ValueError(words("nms", argument, got, expected, fix))

@@ -28,6 +28,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._words import words
+
 IMPLEMENTATIONS = ("xla", "reshape", "slices")
 UNROLLED = 4  # entries of a block that are compared one by one; more are reduced, which is faster from 9 on
 NARROW, LARGE = 8, 25  # up to so many channels and entries, blocks are slower than slices
@@ -152,7 +154,7 @@ def avg_pool(
 def _choose(op: str, windows: tuple[_Window, ...], channels: int, implementation: str | None) -> str:
     if implementation not in (None, *IMPLEMENTATIONS):
         expected = f"None or one of {IMPLEMENTATIONS}"
-        raise ValueError(_words(op, "implementation", repr(implementation), expected, "choose one of them"))
+        raise ValueError(words(op, "implementation", repr(implementation), expected, "choose one of them"))
     overlap = any(window.size > window.stride for window in windows)
     if implementation is None and jax.default_backend() == "cpu":
         many = channels > NARROW or math.prod(window.size for window in windows) > LARGE
@@ -289,14 +291,14 @@ def _plan(
     """Check the arguments of a pool; return the array and its windows by spatial axis."""
     if not jnp.issubdtype(getattr(x, "dtype", "int32"), jnp.floating):
         got = f"of dtype {x.dtype}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
-        raise TypeError(_words(op, "x", got, "a floating array", "jnp.asarray(x, jnp.float32)"))
+        raise TypeError(words(op, "x", got, "a floating array", "jnp.asarray(x, jnp.float32)"))
     sizes = _sizes(op, "window_shape", window_shape, None)
     steps = sizes if strides is None else _sizes(op, "strides", strides, len(sizes))
     x, space = jnp.asarray(x), x.shape[-1 - len(sizes) : -1]
     if x.ndim < len(sizes) + 1:
         axes = ", ".join(["...", *["space"] * len(sizes), "channels"])
         fix = "add the missing axes, or give window_shape one entry a spatial axis"
-        raise ValueError(_words(op, "x", f"of shape {x.shape}", f"({axes})", fix))
+        raise ValueError(words(op, "x", f"of shape {x.shape}", f"({axes})", fix))
     pads = _pads(op, padding, space, sizes, steps)
     windows = []
     for place, (n, size, step, (before, after)) in enumerate(zip(space, sizes, steps, pads)):
@@ -306,7 +308,7 @@ def _plan(
         # In ceil mode the end may cut off the only window, as in torch.
         if n + before + after + beyond < size:
             got = f"of {n} entries along spatial axis {place}, {n + before + after} with padding"
-            raise ValueError(_words(op, "x", got, f"at least the window, {size}", "a smaller window, or pad"))
+            raise ValueError(words(op, "x", got, f"at least the window, {size}", "a smaller window, or pad"))
         windows.append(_Window(x.ndim - 1 - len(sizes) + place, size, step, n, before, after, beyond))
     return x, tuple(windows)
 
@@ -317,7 +319,7 @@ def _sizes(op: str, argument: str, value: Any, count: int | None) -> tuple[int, 
     if not whole or len(entries) != (count or len(entries)):
         expected = f"{count or 'some'} whole numbers of at least 1, one a spatial axis"
         fix = f"{argument}=(2, 2) for images"
-        raise ValueError(_words(op, argument, repr(value), expected, fix))
+        raise ValueError(words(op, argument, repr(value), expected, fix))
     return entries
 
 
@@ -332,9 +334,5 @@ def _pads(op: str, padding: Any, space: Any, sizes: Any, steps: Any) -> Sequence
     if not fine:
         expected = f"'SAME', 'SAME_LOWER', 'VALID' or {len(sizes)} pairs (before, after) in [0, window)"
         fix = "padding=((1, 1), (1, 1)) for windows of (3, 3)"
-        raise ValueError(_words(op, "padding", repr(padding), expected, fix))
+        raise ValueError(words(op, "padding", repr(padding), expected, fix))
     return pads
-
-
-def _words(op: str, argument: str, got: str, expected: str, fix: str) -> str:
-    return f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}"

@@ -21,6 +21,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ._words import words
+
 from . import _roi_align_forms as forms
 from . import _roi_pool_table as table
 
@@ -176,7 +178,7 @@ def _chosen(implementation: str | None) -> str:
         implementation = "gather" if jax.default_backend() == "cpu" else "products"
     if implementation not in IMPLEMENTATIONS:
         expected = f"None or one of {', '.join(map(repr, IMPLEMENTATIONS))}"
-        raise ValueError(_words("roi_align", "implementation", repr(implementation), expected, "None"))
+        raise ValueError(words("roi_align", "implementation", repr(implementation), expected, "None"))
     return implementation
 
 
@@ -188,23 +190,23 @@ def _checked(
         if not jnp.issubdtype(getattr(value, "dtype", "int32"), jnp.floating):
             got = f"of dtype {value.dtype}" if hasattr(value, "dtype") else f"a {type(value).__name__}"
             raise TypeError(
-                _words(op, name, got, "a floating array", f"{name} = jnp.asarray({name}, jnp.float32)")
+                words(op, name, got, "a floating array", f"{name} = jnp.asarray({name}, jnp.float32)")
             )
     if features.ndim != 3 or 0 in features.shape:
         got, expected = f"of shape {features.shape}", "(height, width, channels), none empty"
-        raise ValueError(_words(op, "features", got, expected, f"jax.vmap({op}) takes a batch of images"))
+        raise ValueError(words(op, "features", got, expected, f"jax.vmap({op}) takes a batch of images"))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         got, fix = f"of shape {boxes.shape}", f"jax.vmap({op}) takes the boxes of a batch of images"
-        raise ValueError(_words(op, "boxes", got, "(boxes, 4), those of one image", fix))
+        raise ValueError(words(op, "boxes", got, "(boxes, 4), those of one image", fix))
     if isinstance(spatial_scale, int | float) and not 0 < spatial_scale < float("inf"):
         expected = "a finite number above 0"
         raise ValueError(
-            _words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride")
+            words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride")
         )
     sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
     if len(sizes) != 2:
         expected = "a whole number of at least 1, or two of them"
-        raise ValueError(_words(op, "output_size", repr(output_size), expected, "output_size=(7, 7)"))
+        raise ValueError(words(op, "output_size", repr(output_size), expected, "output_size=(7, 7)"))
     for size in sizes:
         _whole(op, "output_size", size)
     dtype = jnp.float64 if jnp.float64 in (features.dtype, boxes.dtype) else jnp.float32
@@ -214,8 +216,4 @@ def _checked(
 def _whole(op: str, argument: str, value: Any) -> None:
     if type(value) is not int or value < 1:
         expected = "a whole number of at least 1"
-        raise ValueError(_words(op, argument, repr(value), expected, f"{argument}=2"))
-
-
-def _words(op: str, argument: str, got: str, expected: str, fix: str) -> str:
-    return f"{op}: argument '{argument}' is {got}; expected {expected}. Fix: {fix}"
+        raise ValueError(words(op, argument, repr(value), expected, f"{argument}=2"))

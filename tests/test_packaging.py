@@ -45,13 +45,21 @@ def run(python: Path, *arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def environment(folder: Path) -> Path:
-    """Make a fresh environment with another project's `kernels`.
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with pip, made once: each test works on a copy of its own."""
+    folder = tmp_path_factory.mktemp("pristine") / "env"
+    venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(folder)
+    return folder
+
+
+def environment(pristine: Path, folder: Path) -> Path:
+    """Copy a fresh environment, and add another project's `kernels`.
 
     It borrows the dependencies of this one through a .pth file. The .pth files of this one, an editable
     jaxdl among them, are not read by it, so what is imported is what the test installs.
     """
-    venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(folder)
+    shutil.copytree(pristine, folder, symlinks=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     site = Path(
         run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip()
@@ -75,8 +83,8 @@ def resolves(python: Path, cwd: Path) -> Path:
     return Path(run(python, "-W", "error", "-c", PROBE, cwd=cwd).strip())
 
 
-def test_wheel_made_from_the_sdist(checkout: Path, tmp_path: Path) -> None:
-    python = environment(tmp_path / "env")
+def test_wheel_made_from_the_sdist(checkout: Path, pristine: Path, tmp_path: Path) -> None:
+    python = environment(pristine, tmp_path / "env")
     backend = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
     run(python, "-c", backend, tmp_path, cwd=checkout)
     (sdist,) = tmp_path.glob("*.tar.gz")
@@ -95,8 +103,8 @@ def test_wheel_made_from_the_sdist(checkout: Path, tmp_path: Path) -> None:
     assert checkout in resolves(python, checkout).parents
 
 
-def test_editable_install(checkout: Path, tmp_path: Path) -> None:
-    python = environment(tmp_path / "env")
+def test_editable_install(checkout: Path, pristine: Path, tmp_path: Path) -> None:
+    python = environment(pristine, tmp_path / "env")
     install(python, "--editable", checkout, cwd=tmp_path)
     for cwd in (tmp_path, checkout):
         assert checkout in resolves(python, cwd).parents

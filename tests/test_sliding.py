@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxdl import layers, models, net
+from jaxdl import layers, models, net, plot
 from jaxdl.errors import DtypeError, ShapeError
 
 SMALL = models.WindowClassifierConfig(width=3, units=(7, 6))
@@ -199,3 +199,12 @@ def test_other_networks_and_small_images(slid: Any) -> None:
 def test_bad_configs(change: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         models.WindowClassifierConfig(**change)
+
+
+def test_heat_of_other_windows_is_not_drawn(slid: Any) -> None:
+    image, windows = np.zeros((20, 18), np.uint8), slid[0].boxes(20, 18)
+    with pytest.raises(ShapeError, match=r"expected \(rows, columns\) with windows"):
+        plot.sliding_windows(image, np.zeros((3, 3)), windows)
+    figure = plot.sliding_windows(image, np.zeros((4, 3)), windows)
+    # The heat of the first window is drawn around its centre, pixel 7, as far as the next window's.
+    assert figure.axes[1].images[1].get_extent() == [6, 12, 14, 6]

@@ -56,7 +56,7 @@ def localisation(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> targets = {"boxes": jnp.array([[[2, 0, 6, 8]], [[0, 0, 0, 0]]]),
+        >>> targets = {"boxes": jnp.array([[[2.0, 0, 6, 8]], [[0, 0, 0, 0]]]),
         ...            "labels": jnp.zeros((2, 1), jnp.int32), "mask": jnp.array([[1], [0]])}
         >>> outputs = jnp.array([[1, 0.5, 0.5, 1, 0.5, 0], [0.5, 9, 9, 9, 9, 9]])
         >>> localisation(outputs, targets, size=8, form="squared_error").tolist()

@@ -42,7 +42,7 @@ def localisation_accuracy(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> targets = {"boxes": jnp.array([[[2, 0, 6, 8]], [[0, 0, 0, 0]]]),
+        >>> targets = {"boxes": jnp.array([[[2.0, 0, 6, 8]], [[0, 0, 0, 0]]]),
         ...            "labels": jnp.zeros((2, 1), jnp.int32), "mask": jnp.array([[1], [0]])}
         >>> outputs = jnp.array([[3, 0.5, 0.5, 0.9, 0.4, 0], [0.5, 9, 9, 9, 9, 9]])
         >>> localisation_accuracy(outputs, targets, size=8).tolist()

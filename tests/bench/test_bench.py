@@ -165,8 +165,8 @@ def test_list_names_workloads_and_peers(capsys: pytest.CaptureFixture[str]) -> N
             ["nonsense", "mlp"],
             "unknown workload: nonsense; "
             "known: attention, augment, bookkeeping, checkpoint, compilation, conv, dense, gru, lenet, "
-            "lenet_sweep, logistic, lstm, lstm_sweep, mlp, pool, recurrent, resnet20, sweep, "
-            "sweep_strategies, tree, validation_curve, vgg16",
+            "lenet_sweep, logistic, lstm, lstm_sweep, mlp, nms, pool, recurrent, resnet20, roi, "
+            "sweep, sweep_strategies, tree, validation_curve, vgg16, yolo",
         ),
         (["mlp", "--peers", "numpy,nobody"], "unknown peer: nobody; known: numpy, numpy_plain, linen"),
         (["mlp", "--json", "no/such/folder/rows.json"], "there is no folder no/such/folder"),

@@ -291,10 +291,10 @@ OPS: tuple[Op, ...] = (
 )  # fmt: skip
 # As if they were lax's: they name no fix.
 KERNEL_NMS_BAD: tuple[Bad, ...] = (
-    ((B[None], S), {}, ValueError, "of lax: 'boxes' is"),
-    ((B, S[:1]), {}, ValueError, "of lax: 'scores' is"),
-    ((B, S), {"iou_threshold": 1.5}, ValueError, "of lax: 'iou_threshold' is 1.5"),
-    ((B, jnp.array([1, 2])), {}, TypeError, "of lax: 'scores' is"),
+    ((B[None], S), {}, ValueError, "'boxes' is of shape"),
+    ((B, S[:1]), {}, ValueError, "'scores' is of shape"),
+    ((B, S), {"iou_threshold": 1.5}, ValueError, "'iou_threshold' is 1.5"),
+    ((B, jnp.array([1, 2])), {}, TypeError, "'scores' is of dtype int32"),
 )
 CALLS: tuple[Call, ...] = (
     ("boxes.nms", suppress(boxes.nms), (*NMS_BAD, *LABELLED_BAD)),

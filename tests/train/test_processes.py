@@ -30,7 +30,13 @@ def free_port() -> int:
 @contextlib.contextmanager
 def processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
     paths = os.pathsep.join(map(str, FOLDERS))
-    flags = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths}
+    hurry = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+    flags = {
+        "XLA_FLAGS": hurry,
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": paths,
+    }
     command = [
         sys.executable,
         "-W",
