@@ -1,15 +1,16 @@
 """Faster R-CNN finds digits in scenes: both stages trained end to end by one `fit`, as one program.
 
 Reached with MNIST's digits (seed 0): mAP of .980 at IoU .5 and of .754 over .5 to .95 on 512 held-out scenes,
-1.8 milliseconds an image, after 246 seconds of training on two cores (13 to compile), 275 in all; 99.8 % of the
-digits overlap a proposal by half or more. `--scenes 1600 --epochs 6` had reached .957 with the digits of
+1.8 milliseconds an image, after 246 seconds of training on two cores (13 to compile), 275 in all; 99.8 % of
+the digits overlap a proposal by half or more. `--scenes 1600 --epochs 6` had reached .957 with the digits of
 scikit-learn.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes and several sizes, which overlap, among clutter and
-noise. Held-out scenes are made of digits that no scene of training has. With `JAXDL_DATA` set the digits are
-those of MNIST's test images; else the 1,797 that scikit-learn brings. A backbone of four convolutions halves
-the image twice; of the boxes around each of its 576 cells the first stage proposes 50, and the second names
-them. Network, proposals, head and suppression are one program, which is timed in batches of 16.
+noise. Held-out scenes are made of digits that no scene of training has. Where MNIST's test files are in
+`JAXDL_DATA` or the cache the digits are theirs; else the 1,797 that scikit-learn brings. A backbone of four
+convolutions halves the image twice; of the boxes around each of its 576 cells the first stage proposes 50,
+and the second names them. Network, proposals, head and suppression are one program, which is timed in batches
+of 16.
 
 Run by `python examples/faster_rcnn.py [--quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out
 out/faster_rcnn]`. It exits with 1 where the mean average precision at IoU .5 on the held-out scenes is below

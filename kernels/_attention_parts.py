@@ -4,9 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from ._words import words as words
-from jax import lax
 
 
 def softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:

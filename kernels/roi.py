@@ -21,10 +21,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ._words import words
-
 from . import _roi_align_forms as forms
 from . import _roi_pool_table as table
+from ._words import words
 
 IMPLEMENTATIONS = ("gather", "products")
 

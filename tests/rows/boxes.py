@@ -289,7 +289,6 @@ OPS: tuple[Op, ...] = (
         batched=False, length=64,
     ),
 )  # fmt: skip
-# As if they were lax's: they name no fix.
 KERNEL_NMS_BAD: tuple[Bad, ...] = (
     ((B[None], S), {}, ValueError, "'boxes' is of shape"),
     ((B, S[:1]), {}, ValueError, "'scores' is of shape"),
