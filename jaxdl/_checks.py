@@ -112,6 +112,18 @@ def positive_integer(op: str, argument: str, value: Any, *, least: int = 1) -> i
     return int(value)
 
 
+def height_width(op: str, argument: str, value: Any, *, least: int = 1) -> tuple[int, int]:
+    """Return height and width in pixels, or raise; one number is the side of a square."""
+    sides = value if isinstance(value, tuple | list) else (value, value)
+    if len(sides) != 2:
+        raise ShapeError(
+            explain(op, argument, got=repr(value), expected="a side, or (height, width), in pixels",
+                    fix=f"pass {argument}=96 or {argument}=(96, 128)")
+        )  # fmt: skip
+    height, width = (positive_integer(op, argument, side, least=least) for side in sides)
+    return height, width
+
+
 def in_range(op: str, argument: str, value: Any, low: float, high: float, text: str) -> None:
     """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
     if isinstance(value, jax.core.Tracer):

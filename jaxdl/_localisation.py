@@ -47,19 +47,6 @@ def parts(op: str, outputs: Any) -> Parts:
     return Parts(outputs[:, 0], outputs[:, 1:5], outputs[:, 5:])
 
 
-def size(op: str, value: Any) -> tuple[int, int]:
-    """Return height and width, or raise; one number is the side of a square."""
-    sides = value if isinstance(value, tuple | list) else (value, value)
-    if len(sides) != 2:
-        raise ShapeError(
-            explain(
-                op, "size", got=repr(value), expected="a side, or (height, width), in pixels", fix="size=64"
-            )
-        )
-    height, width = (_checks.positive_integer(op, "size", side) for side in sides)
-    return height, width
-
-
 def target(op: str, targets: Any, outputs: Parts, shape: tuple[int, int]) -> Object:
     """Read the one object or none of each image, or raise."""
     examples, classes = outputs.classes.shape

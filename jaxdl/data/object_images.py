@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxdl._checks import positive_integer
+from jaxdl._checks import height_width, positive_integer
 from jaxdl.data import _pictures
 from jaxdl.data.dataset import Dataset
 from jaxdl.errors import FormatError, ShapeError, explain
@@ -167,15 +167,7 @@ def _told(box: Sequence[float]) -> str:
 
 def checked_size(op: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """Return (height, width), or None."""
-    if size is None:
-        return None
-    sides = size if isinstance(size, tuple | list) else (size, size)
-    if len(sides) != 2:
-        raise ShapeError(
-            explain(op, "size", got=repr(size), expected="a side, or (height, width)", fix="size=416")
-        )
-    height, width = (positive_integer(op, "size", side) for side in sides)
-    return height, width
+    return None if size is None else height_width(op, "size", size)
 
 
 def image_file(op: str, folder: Path, name: str, where: str) -> Path:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from jaxdl import _checks
-from jaxdl.errors import DtypeError, ShapeError, explain
+from jaxdl.errors import DtypeError, explain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SceneConfig:
     clutter: int = 6
 
     def __post_init__(self) -> None:
-        self._set("size", _size(self.size))
+        self._set("size", _checks.height_width("scenes", "size", self.size, least=8))
         low, high = _pair("objects", self.objects)
         low = _checks.positive_integer("scenes", "objects", low, least=0)
         high = _checks.positive_integer("scenes", "objects", high)
@@ -66,16 +66,6 @@ class SceneConfig:
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-
-
-def _size(value: Any) -> tuple[int, int]:
-    sides = value if isinstance(value, tuple | list) else (value, value)
-    if len(sides) != 2:
-        raise ShapeError(
-            explain("scenes", "size", got=repr(value), expected="a side, or (height, width)", fix="size=96")
-        )
-    height, width = (_checks.positive_integer("scenes", "size", side, least=8) for side in sides)
-    return height, width
 
 
 def _pair(argument: str, value: Any) -> tuple[Any, Any]:

@@ -67,7 +67,7 @@ def localisation(
     _checks.one_of(op, "box_loss", box_loss, BOX_LOSSES)
     _checks.in_range(op, "box_weight", box_weight, 0, float("inf"), "[0, inf)")
     parts = _localisation.parts(op, outputs)
-    wanted = _localisation.target(op, targets, parts, _localisation.size(op, size))
+    wanted = _localisation.target(op, targets, parts, _checks.height_width(op, "size", size))
     there = wanted.there.astype(parts.box.dtype)
     # What is absent is made equal to its target, so that no gradient flows however large it is.
     box, classes = (jnp.where(wanted.there[:, None], part, 0) for part in parts[1:])

@@ -53,7 +53,7 @@ def localisation_accuracy(
     _checks.one_of(op, "classify", classify, (True, False))
     _checks.in_range(op, "iou_threshold", iou_threshold, 0, np.nextafter(1, 2), "[0, 1]")
     parts = _localisation.parts(op, outputs)
-    shape = _localisation.size(op, size)
+    shape = _checks.height_width(op, "size", size)
     wanted = _localisation.target(op, targets, parts, shape)
     seen = _localisation.present(parts.presence, form) >= 0.5
     given, true = (_localisation.pixels(box.astype(jnp.float32), shape) for box in (parts.box, wanted.box))

@@ -128,7 +128,7 @@ def localise(
     op = "localise"
     _checks.one_of(op, "form", form, _localisation.FORMS)
     _checks.in_range(op, "score_threshold", score_threshold, 0, np.nextafter(1, 2), "[0, 1]")
-    parts, (height, width) = _localisation.parts(op, outputs), _localisation.size(op, size)
+    parts, (height, width) = _localisation.parts(op, outputs), _checks.height_width(op, "size", size)
     score = _localisation.present(parts.presence, form)
     known = ~jnp.isnan(jnp.concatenate([parts.presence[:, None], *parts[1:]], -1)).any(-1)
     mask = (known & (score >= score_threshold))[:, None]
