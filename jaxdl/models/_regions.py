@@ -83,6 +83,6 @@ def _boxes_and_scores(
     by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
     found = boxes.clip(boxes.decode(by_class, regions[:, None]), size[0], size[1])
     # A score of -inf is below every threshold: of no region, and of a box that is outside of the image.
-    there = mask[:, None] & (boxes.area(found) > 0)
+    there = (mask[:, None] != 0) & (boxes.area(found) > 0)
     scores = jnp.where(there, jax.nn.softmax(logits)[:, 1:], -jnp.inf)
     return jnp.broadcast_to(found, (*scores.shape, 4)), scores
