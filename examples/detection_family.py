@@ -1,7 +1,7 @@
 """R-CNN, Fast R-CNN, Faster R-CNN and YOLO on the same scenes: how well each finds, and what that costs.
 
-Reached with MNIST's digits (seed 0) on 256 held-out scenes, milliseconds an image on two cores; Faster R-CNN and
-YOLO were loaded from what `faster_rcnn` and `yolo` had saved (4,000 and 12,000 scenes):
+Reached with MNIST's digits (seed 0) on 256 held-out scenes, milliseconds an image on two cores; Faster R-CNN
+and YOLO were loaded from what `faster_rcnn` and `yolo` had saved (4,000 and 12,000 scenes):
 
                   mAP@.5  proposals  network  suppression  in all   training
     R-CNN          .926      47.8      16.5      0.14       64.4      101 s
@@ -9,7 +9,8 @@ YOLO were loaded from what `faster_rcnn` and `yolo` had saved (4,000 and 12,000 
     Faster R-CNN   .985                 1.2      0.09        1.3      246 s
     YOLO           .978                 0.5      0.10        0.6      210 s
 
-97 % of the digits overlap one of at most 128 proposals of selective search by half or more. 404 seconds in all.
+97 % of the digits overlap one of at most 128 proposals of selective search by half or more. 404 seconds in
+all.
 
 Scenes of 96 x 96 pixels hold 3 to 8 digits of ten classes that overlap, among clutter and noise; those held
 out are made of digits that no scene of training has. R-CNN classifies a crop at each of 128 proposals of
