@@ -27,6 +27,11 @@ class YoloOutputs(NamedTuple):
     confidence: jax.Array
     classes: jax.Array
 
+    @property
+    def num_classes(self) -> int:
+        """Labels of targets lie in [0, num_classes)."""
+        return self.classes.shape[-1]
+
 
 class Places(NamedTuple):
     """Where objects stand in the grid: each array is (batch, objects), of use where `placed` is True."""

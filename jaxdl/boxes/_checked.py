@@ -1,6 +1,7 @@
 """Checks of boxes at the door."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -65,3 +66,29 @@ def candidates_of(op: str, boxes: Any, scores: Any) -> tuple[jax.Array, jax.Arra
 def in_unit_interval(op: str, argument: str, value: Any) -> None:
     """Raise `ValueError` where a number is known to be outside [0, 1]; the kernel sees to traced ones."""
     _checks.in_range(op, argument, value, 0, math.nextafter(1, 2), "[0, 1]")
+
+
+def objects(op: str, argument: str, targets: Mapping[str, Any], num_classes: int | None) -> None:
+    """Raise `FormatError` that names the first unsound object of targets on the host.
+
+    Targets of other names or shapes are left to the loss, which words what it wants; without `num_classes`
+    a label may be as large as it likes.
+    """
+    if not {"boxes", "labels", "mask"} <= set(targets):
+        return
+    boxes, labels, mask = (np.asarray(targets[name]) for name in ("boxes", "labels", "mask"))
+    if boxes.ndim != 3 or boxes.shape[-1] != 4 or not boxes.shape[:-1] == labels.shape == mask.shape:
+        return
+    highest = np.inf if num_classes is None else num_classes
+    expected = "at least 0" if num_classes is None else f"in [0, {num_classes})"
+    area = np.isfinite(boxes).all(-1) & (boxes[..., 2:] > boxes[..., :2]).all(-1)
+    for name, fits, wanted, fix in (
+        ("boxes", area, "finite x1 < x2 and y1 < y2", "boxes.xywh_to_xyxy, if they are corner and size"),
+        ("labels", (labels >= 0) & (labels < highest), expected, "number the classes of the data from 0"),
+    ):
+        bad = np.argwhere((mask != 0) & ~fits)
+        if len(bad):
+            image, place = (int(i) for i in bad[0])
+            got = f"{targets[name][image][place].tolist()} in object {place} of image {image}"
+            rest = f", one of {len(bad)} such" * (len(bad) > 1)
+            raise FormatError(explain(op, f"{argument}['{name}']", got=got + rest, expected=wanted, fix=fix))

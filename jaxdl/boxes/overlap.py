@@ -54,7 +54,8 @@ def iou(first: Any, second: Any) -> jax.Array:
         [[0.5, 0.1428571492433548, 0.0]]
 
     Reference:
-        Equals ``torchvision.ops.box_iou`` to the last bit, but for two boxes without area.
+        Equals ``torchvision.ops.box_iou`` to the last bit where corners are in order, but for two boxes
+        without area.
     """
     shared, union, _ = _measured(*_crossed("iou", first, second))
     return _ratio(shared, union)

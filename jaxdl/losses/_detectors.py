@@ -34,6 +34,11 @@ class RegionOutputs(NamedTuple):
     seeds: jax.Array
     sizes: jax.Array
 
+    @property
+    def num_classes(self) -> int:
+        """Labels of targets lie in [0, num_classes)."""
+        return self.logits.shape[-1] - 1
+
 
 class ProposalOutputs(NamedTuple):
     """What a region proposal network says of every anchor.
@@ -73,6 +78,11 @@ class FasterRCNNOutputs(NamedTuple):
 
     proposals: ProposalOutputs
     regions: RegionOutputs
+
+    @property
+    def num_classes(self) -> int:
+        """Labels of targets lie in [0, num_classes)."""
+        return self.regions.num_classes
 
 
 def regions_checked(op: str, outputs: Any) -> RegionOutputs:

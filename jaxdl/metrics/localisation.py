@@ -21,8 +21,8 @@ def localisation_accuracy(
     """Tell which images are right: the object is found with ``IoU >= iou_threshold``, or none is there.
 
     An object is seen where p is at least 1/2. The mean over images is the share that is localised; with
-    `classify` the class must be right too. An image whose target is unsound is NaN, as its loss is; what
-    is NaN in the outputs is never right.
+    `classify` the class must be right too. An image whose target is unsound is NaN, as its loss is; a
+    box or class that is NaN where there is an object, and a p that is NaN anywhere, are never right.
 
     Args:
         outputs: floating array (batch, 5 + classes), ``[p, bx, by, bh, bw, c1, ...]``.

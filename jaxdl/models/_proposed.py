@@ -30,7 +30,11 @@ class Proposed(NamedTuple):
 
 
 def read(op: str, x: Any, channels: int) -> Proposed:
-    """Check a dict ``{"image", "proposals", "proposal_mask"}`` and return what is in it, or raise."""
+    """Check a dict ``{"image", "proposals", "proposal_mask"}`` and return what is in it, or raise.
+
+    An image with an unsound proposal, not finite or with x2 < x1 or y2 < y1, is NaN altogether, and so is all
+    that follows from it.
+    """
     if not isinstance(x, Mapping) or set(x) != set(NAMES):
         got = f"a dict of {sorted(x)}" if isinstance(x, Mapping) else f"a {type(x).__name__}"
         raise DtypeError(
@@ -50,6 +54,9 @@ def read(op: str, x: Any, channels: int) -> Proposed:
         )  # fmt: skip
     # What stands in padded places may be anything, and reaches neither features nor gradient.
     regions = jnp.where(mask[..., None], regions, 0).astype(jnp.float32)
+    ordered = (regions[..., 2:] >= regions[..., :2]).all((1, 2))
+    sound = ordered & jnp.isfinite(regions).all((1, 2))
+    images = jnp.where(sound[:, None, None, None], images, jnp.nan)
     sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
     return Proposed(images, regions, mask, sizes)
 

@@ -117,6 +117,8 @@ def draw(
     if not np.isfinite(array[shown]).all():
         raise FormatError(explain(op, "boxes", got="not finite", expected="corners in pixels",
                                   fix="mask out what is no box"))  # fmt: skip
+    if names is not None and columns[0] is not None:
+        _check_names(op, columns[0][shown], names)
     height, width = picture.shape[:2]
     thick = 0.7 if columns[0] is None else 1.2
     for i in np.flatnonzero(shown):
@@ -153,3 +155,12 @@ def _label(axes: "Axes", text: str, hue: str, box: np.ndarray, width: int, heigh
         ha="right" if right else "left", va="top" if inside else "bottom",
         bbox={"boxstyle": "square,pad=0.12", "facecolor": hue, "alpha": 0.85, "edgecolor": "none"},
     )  # fmt: skip
+
+
+def _check_names(op: str, labels: np.ndarray, names: Sequence[str]) -> None:
+    unknown = labels[(labels < 0) | (labels >= len(names))]
+    if len(unknown):
+        raise FormatError(
+            explain(op, "labels", got=f"{unknown[0]}, with {len(names)} names",
+                    expected=f"labels in [0, {len(names)})", fix="name every class")
+        )  # fmt: skip

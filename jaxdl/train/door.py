@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
+from jaxdl.boxes._checked import objects
 from jaxdl.data import Dataset
 from jaxdl.data._named import Named, check_pair, numbers, shape_of, singles
 from jaxdl.data._validate import check_labels
@@ -144,6 +145,8 @@ def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyp
     outputs = abstract_outputs(net, inputs, scaling, hyper)
     for label, (found, classes) in labels(outputs, targets).items():
         check_labels(found, classes, op="fit", argument=f"{name} targets{entry(label)}")
+    if isinstance(targets, Mapping):
+        objects("fit", f"{name} targets", targets, getattr(outputs, "num_classes", None))
 
 
 def ranges(net: Net, arrays: Arrays, optimizer: Any, hyper: Hyper) -> None:

@@ -17,7 +17,8 @@ SENTENCES = {
 }
 FIXES = {
     "label": "check the targets against the number of outputs",
-    "loss": "lower the learning rate, scale the inputs, or look for tokens, lengths or labels out of range",
+    "loss": "lower the learning rate, scale the inputs, or look for tokens, lengths, labels or boxes out of "
+    "range",
     "gradient": "lower the learning rate, or look for a division by zero or a log of zero in the loss",
     "parameters": "lower the learning rate",
 }

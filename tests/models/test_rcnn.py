@@ -12,7 +12,16 @@ from flax import nnx
 from jaxdl import boxes, losses, metrics, net, optim, proposals, scaling, train
 from jaxdl.errors import DtypeError, ShapeError
 from jaxdl.losses import CropOutputs, RegionOutputs
-from jaxdl.models import RCNN, FastRCNN, FastRCNNConfig, LeNet5, LeNet5Config, RCNNConfig, fast_rcnn
+from jaxdl.models import (
+    RCNN,
+    FastRCNN,
+    FastRCNNConfig,
+    LeNet5,
+    LeNet5Config,
+    RCNNConfig,
+    _proposed,
+    fast_rcnn,
+)
 
 SMALL = RCNNConfig(widths=(4, 8), hidden=16, num_classes=2, crop_size=12, context=1)
 FAST = FastRCNNConfig(stages=((4,), (8,)), num_classes=2, pool_size=3, hidden=(16,))
@@ -294,3 +303,14 @@ def test_what_is_no_dict() -> None:
     }
     with pytest.raises(ShapeError, match="pad the images to 26 x 24"):
         jax.eval_shape(lambda: REGIONS.apply(*REGIONS.init(jax.random.key(0)), odd, train=False))
+
+
+@pytest.mark.parametrize("box", [(5.0, 1, 1, 7), (1, jnp.nan, 5, 7), (1, 1, jnp.inf, 7)])
+def test_an_unsound_proposal_poisons_its_image_alone(box: tuple[float, ...]) -> None:
+    regions = jnp.array([[(1.0, 1, 5, 7), box], [(0, 0, 8, 8), (jnp.nan, 3, 2, 1)]])
+    x = {"image": jnp.ones((2, 8, 8, 1)), "proposals": regions,
+         "proposal_mask": jnp.array([[True, True], [True, False]])}  # fmt: skip
+    found = _proposed.read("FastRCNN", x, 1)
+    assert np.isnan(found.images[0]).all()
+    assert (found.images[1] == 1).all()
+    assert (found.regions[1] == jnp.array([[0.0, 0, 8, 8], [0, 0, 0, 0]])).all()
