@@ -44,7 +44,7 @@ def assign(
 
     Returns:
         `Assignment`. An object whose box is not finite, or has x2 <= x1 or y2 <= y1, makes every overlap NaN
-        and every kind -1.
+        and every kind -1; so do traced thresholds that are out of range.
 
     Raises:
         DtypeError: boxes that are no floating arrays.
@@ -82,6 +82,8 @@ def assign(
         matches = jnp.where(taken, jnp.argmax(claimed, 1), matches)
         highest = jnp.where(taken, jnp.max(claimed, 1), highest)
         kinds = jnp.where(taken, 1, kinds)
+    sound = (jnp.asarray(negative) >= 0) & (jnp.asarray(positive) <= 1) & (jnp.asarray(positive) >= negative)
+    kinds, highest = jnp.where(sound, kinds, -1), jnp.where(sound, highest, jnp.nan)
     return Assignment(kinds.astype(jnp.int32), matches.astype(jnp.int32), highest)
 
 
@@ -93,6 +95,8 @@ def _overlap(anchors: jax.Array, boxes: jax.Array, mask: jax.Array) -> jax.Array
 
 def _claims(overlap: jax.Array) -> jax.Array:
     """Return the overlap where an anchor is the best of an object, and -1 elsewhere."""
+    # An anchor that is no box would win over all others.
+    overlap = jnp.where(jnp.isnan(overlap), -1, overlap)
     chosen = jnp.argmax(overlap, 0)[None] == jnp.arange(overlap.shape[0])[:, None]
     return jnp.where(chosen & (overlap > 0), overlap, -1)
 

@@ -1,5 +1,6 @@
 """Soft suppression: boxes that overlap a chosen one lose score, not their place."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +9,6 @@ import jax.numpy as jnp
 from jaxdl import _checks
 from jaxdl.boxes._checked import candidates_of, in_unit_interval
 from jaxdl.boxes.overlap import iou
-from jaxdl.errors import explain
 
 DECAYS = ("gaussian", "linear")
 
@@ -55,8 +55,8 @@ def soft_nms(
         labels: int array (boxes,): only boxes of one label lower each other's scores. None: all do.
 
     Returns:
-        A `SoftChoice`; of equal scores the lower index comes first. A traced threshold that is NaN, or a
-        traced sigma that is not above 0, chooses nothing.
+        A `SoftChoice`; of equal scores the lower index comes first. A traced threshold that is NaN or
+        an IoU outside [0, 1], or a traced sigma that is not above 0, chooses nothing.
 
     Raises:
         DtypeError: boxes or scores are not floating, labels not integer.
@@ -79,7 +79,7 @@ def soft_nms(
     _checks.one_of("soft_nms", "decay", decay, DECAYS)
     in_unit_interval("soft_nms", "iou_threshold", iou_threshold)
     in_unit_interval("soft_nms", "score_threshold", score_threshold)
-    _positive("sigma", sigma)
+    _checks.in_range("soft_nms", "sigma", sigma, math.ulp(0), math.inf, "a finite number above 0")
     places = _checks.positive_integer("soft_nms", "max_outputs", max_outputs)
     if not len(boxes):
         return SoftChoice(
@@ -91,7 +91,8 @@ def soft_nms(
             return jnp.exp(-jnp.square(overlap) / sigma)
         return jnp.where(overlap >= iou_threshold, 1 - overlap, 1)
 
-    usable = ~jnp.isnan(boxes).any(1) & ~(jnp.asarray(sigma) <= 0) & ~jnp.isnan(jnp.asarray(iou_threshold))
+    limit = jnp.asarray(iou_threshold)
+    usable = ~jnp.isnan(boxes).any(1) & (jnp.asarray(sigma) > 0) & (limit >= 0) & (limit <= 1)
 
     def choose(left: jax.Array, _: None) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         best = jnp.argmax(left).astype(jnp.int32)
@@ -103,12 +104,3 @@ def soft_nms(
 
     start = jnp.where(usable & ~jnp.isnan(scores), scores, -jnp.inf)
     return SoftChoice(*jax.lax.scan(choose, start, None, length=places)[1])
-
-
-def _positive(argument: str, value: Any) -> None:
-    if not isinstance(value, jax.core.Tracer) and not 0 < float(value) < float("inf"):
-        raise ValueError(
-            explain(
-                "soft_nms", argument, got=value, expected="a finite number above 0", fix=f"{argument}=0.5"
-            )
-        )
