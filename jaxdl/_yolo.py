@@ -74,6 +74,12 @@ def truth(op: str, targets: Any, outputs: YoloOutputs) -> boxes.Truth:
 
 def check_stride(op: str, stride: Any) -> float:
     """Return the side of a cell in pixels, or raise."""
+    if isinstance(stride, jax.core.Tracer):
+        raise DtypeError(
+            explain(
+                op, "stride", got="traced", expected="a number", fix=f"functools.partial({op}, stride=...)"
+            )
+        )
     _checks.in_range(op, "stride", stride, math.ulp(0), math.inf, "(0, inf)")
     return float(stride)
 

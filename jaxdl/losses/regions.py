@@ -33,9 +33,9 @@ def region_heads(
     outputs: RegionOutputs,
     targets: Mapping[str, Any],
     *,
-    positive: float = 0.5,
+    positive: float | jax.Array = 0.5,
     count: int = 64,
-    positive_fraction: float = 0.25,
+    positive_fraction: float | jax.Array = 0.25,
     beta: float = BETA,
 ) -> jax.Array:
     """Two-term loss of regions: ``(sum_S cross_entropy(z, c) + sum_(S, c > 0) smooth_l1(t_c, t)) / |S|``.
@@ -48,9 +48,10 @@ def region_heads(
         outputs: a `RegionOutputs`.
         targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``; the
             labels do not count the background. What stands where the mask is 0 has no say.
-        positive: least IoU of a region that shows an object, in [0, 1].
+        positive: least IoU of a region that shows an object, in [0, 1]; a number or a traced scalar, which
+            outside gives NaN.
         count: regions of S, at most.
-        positive_fraction: share of S that show objects, at most.
+        positive_fraction: share of S that show objects, at most, alike.
         beta: where the smooth L1 goes over from a square into a line.
 
     Returns:
@@ -79,6 +80,7 @@ def region_heads(
     one = partial(_region_loss, positive=positive, count=count, fraction=positive_fraction, beta=beta)
     seeds, regions = outputs.seeds, jax.lax.stop_gradient(outputs.regions)
     values = jax.vmap(one)(outputs.logits, outputs.offsets, regions, outputs.mask, seeds, truth)
+    values = values * _targets.poison(_shares(positive, positive_fraction), values.dtype)
     return values * _targets.poison(truth.good, values.dtype)
 
 
@@ -86,10 +88,10 @@ def region_proposals(
     outputs: ProposalOutputs,
     targets: Mapping[str, Any],
     *,
-    positive: float = 0.7,
-    negative: float = 0.3,
+    positive: float | jax.Array = 0.7,
+    negative: float | jax.Array = 0.3,
     count: int = 256,
-    positive_fraction: float = 0.5,
+    positive_fraction: float | jax.Array = 0.5,
     beta: float = BETA,
 ) -> jax.Array:
     """Loss of proposals: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t_p, t)) / |S|``.
@@ -101,10 +103,11 @@ def region_proposals(
     Args:
         outputs: a `ProposalOutputs`.
         targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``.
-        positive: least IoU of an anchor that shows an object, in [0, 1].
-        negative: IoU below which an anchor shows the background, at most `positive`.
+        positive: least IoU of an anchor that shows an object, in [0, 1]; a number or a traced scalar, which
+            outside gives NaN.
+        negative: IoU below which an anchor shows the background, at most `positive`, alike.
         count: anchors of S, at most.
-        positive_fraction: share of S that show objects, at most.
+        positive_fraction: share of S that show objects, at most, alike.
         beta: where the smooth L1 goes over from a square into a line.
 
     Returns:
@@ -132,6 +135,8 @@ def region_proposals(
     one = partial(_proposal_loss, positive=positive, negative=negative, count=count,
                   fraction=positive_fraction, beta=beta)  # fmt: skip
     values = jax.vmap(one)(outputs.objectness, outputs.offsets, outputs.anchors, outputs.seeds, truth)
+    sound = _shares(positive, negative, positive_fraction) & (jnp.asarray(negative) <= positive)
+    values = values * _targets.poison(sound, values.dtype)
     return values * _targets.poison(truth.good, values.dtype)
 
 
@@ -181,6 +186,11 @@ def faster_rcnn(
     return values * _targets.poison(good, values.dtype)
 
 
+def _shares(*values: Any) -> jax.Array:
+    """Return whether all are in [0, 1], which is not known before they are traced."""
+    return jnp.stack([(jnp.asarray(value) >= 0) & (jnp.asarray(value) <= 1) for value in values]).all()
+
+
 def _truth(op: str, targets: Mapping[str, Any], num_classes: int, batch: int) -> boxes.Truth:
     truth = boxes.truth(op, targets, num_classes)
     if len(truth.boxes) != batch:
@@ -197,9 +207,9 @@ def _region_loss(
     seed: jax.Array,
     truth: boxes.Truth,
     *,
-    positive: float,
+    positive: Any,
     count: int,
-    fraction: float,
+    fraction: Any,
     beta: float,
 ) -> jax.Array:
     found = anchors.assign(regions, truth.boxes, truth.mask, positive=positive, negative=positive, best=False)
@@ -219,10 +229,10 @@ def _proposal_loss(
     seed: jax.Array,
     truth: boxes.Truth,
     *,
-    positive: float,
-    negative: float,
+    positive: Any,
+    negative: Any,
     count: int,
-    fraction: float,
+    fraction: Any,
     beta: float,
 ) -> jax.Array:
     found = anchors.assign(places, truth.boxes, truth.mask, positive=positive, negative=negative)
