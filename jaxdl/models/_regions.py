@@ -1,5 +1,6 @@
 """What detectors of regions share: the head that names regions, and detections made of what it says."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -60,7 +61,7 @@ class RegionHead(nnx.Module):
         pool = partial(align if self.pooling == "align" else roi.roi_pool,
                        output_size=(self.pool_size,) * 2, spatial_scale=spatial_scale)  # fmt: skip
         x = jax.vmap(pool)(features, regions)
-        x = x.reshape(*x.shape[:2], -1)
+        x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
         for layer, relu in zip(self.dense, self.relus):
             x = relu(layer(x))
         return self.classes(x), self.offsets(x)
@@ -82,6 +83,8 @@ def _boxes_and_scores(
     """Return boxes (regions, classes, 4) and scores (regions, classes) of one image."""
     # A score of -inf is below every threshold.
     scores = jnp.where(mask[:, None], jax.nn.softmax(logits)[:, 1:], -jnp.inf)
-    by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
+    by_class = offsets.reshape(len(regions), offsets.shape[-1] // 4, 4) * jnp.asarray(OFFSET_SCALES).reshape(
+        1, 1, 4
+    )
     found = boxes.clip(boxes.decode(by_class, regions[:, None]), size[0], size[1])
     return jnp.broadcast_to(found, (*scores.shape, 4)), scores

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxdl import _checks
 from jaxdl.boxes import Detections
 from jaxdl.losses import RegionOutputs
+from jaxdl.losses._detectors import regions_checked
 from jaxdl.models import _backbones, _configs, _proposed, _regions
 
 
@@ -84,8 +85,9 @@ class FastRCNN(nnx.Module):
             if backbone is None
             else backbone
         )
+        channels, self.stride = _backbones.probed("FastRCNN", self.backbone, config.in_channels)
         self.head = _regions.RegionHead(
-            _backbones.channels("FastRCNN", self.backbone, config.in_channels), config.num_classes,
+            channels, config.num_classes,
             pool_size=config.pool_size, hidden=config.hidden, pooling=config.pooling, rngs=rngs,
         )  # fmt: skip
         self.deterministic = False
@@ -100,9 +102,8 @@ class FastRCNN(nnx.Module):
     def __call__(self, x: Any) -> RegionOutputs:
         """Map a dict of images, proposals and their mask to what is said of every proposal."""
         images, regions, mask, sizes = _proposed.read("FastRCNN", x, self.options.in_channels)
-        features = self.backbone(images)
-        scale = 1 / _backbones.stride("FastRCNN", images, features)
-        logits, offsets = self.head(features, regions, spatial_scale=scale)
+        _backbones.check_sides("FastRCNN", images, self.stride)
+        logits, offsets = self.head(self.backbone(images), regions, spatial_scale=1 / self.stride)
         seeds = jnp.zeros(len(images), jnp.uint32)
         if not self.deterministic:
             seeds = jax.random.bits(self.rngs(), (len(images),), jnp.uint32)
@@ -131,6 +132,8 @@ def detect(
         `boxes.Detections` with `max_outputs` places an image; none where an image has no proposals.
 
     Raises:
+        DtypeError: `outputs` is no `losses.RegionOutputs`.
+        ShapeError: arrays that do not fit each other.
         ValueError: a threshold outside [0, 1], or `max_outputs` below 1.
 
     Example:
@@ -138,6 +141,6 @@ def detect(
         >>> jax.eval_shape(detect, RegionOutputs(*map(jnp.ones, shapes))).boxes.shape
         (1, 100, 4)
     """
-    return _regions.detections(
-        outputs, score_threshold=score_threshold, iou_threshold=iou_threshold, max_outputs=max_outputs
-    )
+    regions = regions_checked("detect", outputs)
+    return _regions.detections(regions, score_threshold=score_threshold, iou_threshold=iou_threshold,
+                               max_outputs=max_outputs)  # fmt: skip

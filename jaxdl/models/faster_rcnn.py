@@ -111,7 +111,7 @@ class FasterRCNN(nnx.Module):
         if backbone is None:
             backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
         self.backbone: Any = backbone
-        channels = _backbones.channels("FasterRCNN", self.backbone, config.in_channels)
+        channels, self.stride = _backbones.probed("FasterRCNN", self.backbone, config.in_channels)
         self.proposer = ProposalNetwork(channels, config.proposal_width, len(config.anchors), rngs=rngs)
         self.head = _regions.RegionHead(
             channels, config.num_classes, pool_size=config.pool_size, hidden=config.hidden,
@@ -135,20 +135,22 @@ class FasterRCNN(nnx.Module):
         """
         given = x if isinstance(x, Mapping) else {"image": x}
         images = self._images(given)
+        _backbones.check_sides("FasterRCNN", images, self.stride)
         features = self.backbone(images)
-        stride = _backbones.stride("FasterRCNN", images, features)
-        first = self._first(features, stride)
+        first = self._first(features, self.stride)
         regions, mask = self._proposals(first, images)
         if len(given) > 1 and not self.deterministic:
             regions, mask = _with_true(regions, mask, given["boxes"], given["mask"])
-        logits, offsets = (_single(said) for said in self.head(features, regions, spatial_scale=1 / stride))
+        logits, offsets = (
+            _single(said) for said in self.head(features, regions, spatial_scale=1 / self.stride)
+        )
         sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
         return FasterRCNNOutputs(first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes))
 
     def _images(self, given: Mapping[str, Any]) -> jax.Array:
         if set(given) not in ({"image"}, TRUE_BOXES):
             raise DtypeError(
-                explain("FasterRCNN", "x", got=f"a dict of {sorted(given)}",
+                explain("FasterRCNN", "x", got=f"a dict of {sorted(map(str, given))}",
                         expected=f"images, or a dict of {sorted(TRUE_BOXES)}", fix="pass the images alone")
             )  # fmt: skip
         images = _checks.floating("FasterRCNN", "x", given["image"])
