@@ -68,6 +68,16 @@ class SceneConfig:
         object.__setattr__(self, name, value)
 
 
+def as_config(op: str, value: Any) -> SceneConfig:
+    """Return a config, that of the defaults for None, or raise."""
+    if value is not None and not isinstance(value, SceneConfig):
+        raise DtypeError(
+            explain(op, "config", got=f"a {type(value).__name__}", expected="a SceneConfig",
+                    fix="SceneConfig(size=96, objects=(3, 8))")
+        )  # fmt: skip
+    return value or SceneConfig()
+
+
 def _size(value: Any) -> tuple[int, int]:
     sides = value if isinstance(value, tuple | list) else (value, value)
     if len(sides) != 2:
