@@ -38,6 +38,11 @@ def floating(op: str, argument: str, value: Any) -> jax.Array:
     return out
 
 
+def single(value: jax.Array) -> jax.Array:
+    """Return a floating array in float32, or in float64 where it is that already."""
+    return value if value.dtype == jnp.float64 else value.astype(jnp.float32)
+
+
 def integer(op: str, argument: str, value: Any) -> jax.Array:
     """Return `value` as an integer array, or raise `DtypeError`."""
     out = array(op, argument, value)
@@ -125,11 +130,11 @@ def height_width(op: str, argument: str, value: Any, *, least: int = 1) -> tuple
 
 
 def in_range(op: str, argument: str, value: Any, low: float, high: float, text: str) -> None:
-    """Raise `ValueError` when a Python number lies outside [low, high); traced values pass."""
-    if isinstance(value, jax.core.Tracer):
+    """Raise `ValueError` when a Python number lies outside [low, high); traced scalars pass."""
+    if isinstance(value, jax.core.Tracer) and value.ndim == 0:
         return
     span = text[0] in "(["
-    if value is None or isinstance(value, str) or np.ndim(value) != 0:
+    if value is None or isinstance(value, str | list | tuple) or np.ndim(value) != 0:
         raise DtypeError(
             explain(op, argument, got="None" if value is None else f"a {type(value).__name__}",
                     expected="a number", fix=f"pass {argument} as {'one number in ' * span}{text}")

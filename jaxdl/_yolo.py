@@ -78,6 +78,12 @@ def truth(op: str, targets: Any, outputs: YoloOutputs) -> boxes.Truth:
 
 def check_stride(op: str, stride: Any) -> float:
     """Return the side of a cell in pixels, or raise."""
+    if isinstance(stride, jax.core.Tracer):
+        raise DtypeError(
+            explain(
+                op, "stride", got="traced", expected="a number", fix=f"functools.partial({op}, stride=...)"
+            )
+        )
     _checks.in_range(op, "stride", stride, math.ulp(0), math.inf, "(0, inf)")
     return float(stride)
 
@@ -126,8 +132,9 @@ def in_cell(middle: jax.Array, cell: jax.Array, columns: int, stride: float) -> 
 
 def _likeness(sizes: jax.Array, anchors: jax.Array) -> jax.Array:
     """Return the overlap of sizes (..., 2) with anchors (anchors, 2) of the same centre."""
-    own, other = (jnp.concatenate([-s / 2, s / 2], -1) for s in (sizes.reshape(-1, 2), anchors))
-    return boxes.iou(own, other).reshape(*sizes.shape[:-1], -1)
+    count = math.prod(sizes.shape[:-1])
+    own, other = (jnp.concatenate([-s / 2, s / 2], -1) for s in (sizes.reshape(count, 2), anchors))
+    return boxes.iou(own, other).reshape(*sizes.shape[:-1], len(anchors))
 
 
 def pair_like(values: jax.Array, first: float, second: float) -> jax.Array:

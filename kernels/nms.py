@@ -1,7 +1,7 @@
 """Non-maximum suppression: of boxes that overlap too much, the one of the highest score stays.
 
 The decision is torchvision's to the bit: ``shared / (area + area - shared) > threshold`` in the dtype of the
-boxes, with products that no compiler fuses into the sums.
+boxes, float32 at least, with products that no compiler fuses into the sums.
 """
 
 import math
@@ -67,6 +67,8 @@ def nms(
     """
     _check(boxes, scores, labels, iou_threshold, max_outputs, implementation)
     boxes, scores = lax.stop_gradient(boxes), lax.stop_gradient(scores)
+    # In float16 the area of 256 x 256 pixels would be infinite.
+    boxes = boxes if boxes.dtype == jnp.float64 else boxes.astype(jnp.float32)
     threshold = _rounded_down(iou_threshold, boxes.dtype)
     absent = jnp.isnan(scores) | jnp.isnan(boxes).any(1) | ~((threshold >= 0) & (threshold <= 1))
     if implementation is None:

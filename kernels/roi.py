@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from . import _roi_align_forms as forms
 from . import _roi_pool_table as table
@@ -197,19 +198,31 @@ def _checked(
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         got, fix = f"of shape {boxes.shape}", f"jax.vmap({op}) takes the boxes of a batch of images"
         raise ValueError(words(op, "boxes", got, "(boxes, 4), those of one image", fix))
-    if isinstance(spatial_scale, int | float) and not 0 < spatial_scale < float("inf"):
+    if not _above_zero(spatial_scale):
         expected = "a finite number above 0"
         raise ValueError(
             words(op, "spatial_scale", repr(spatial_scale), expected, "spatial_scale=1 / stride")
         )
-    sizes = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
+    sizes = output_size if isinstance(output_size, tuple | list) else (output_size,) * 2
     if len(sizes) != 2:
         expected = "a whole number of at least 1, or two of them"
         raise ValueError(words(op, "output_size", repr(output_size), expected, "output_size=(7, 7)"))
     for size in sizes:
         _whole(op, "output_size", size)
     dtype = jnp.float64 if jnp.float64 in (features.dtype, boxes.dtype) else jnp.float32
-    return jnp.asarray(features, dtype), jnp.asarray(boxes, dtype), sizes
+    boxes = jnp.asarray(boxes, dtype)
+    if isinstance(spatial_scale, jax.core.Tracer):
+        boxes = jnp.where((spatial_scale > 0) & jnp.isfinite(spatial_scale), boxes, jnp.nan)
+    return jnp.asarray(features, dtype), boxes, (sizes[0], sizes[1])
+
+
+def _above_zero(scale: Any) -> bool:
+    if isinstance(scale, jax.core.Tracer):
+        return scale.ndim == 0
+    try:
+        return np.ndim(scale) == 0 and 0 < float(scale) < float("inf")
+    except (TypeError, ValueError):
+        return False
 
 
 def _whole(op: str, argument: str, value: Any) -> None:

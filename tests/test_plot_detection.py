@@ -8,7 +8,7 @@ import pytest
 
 from jaxdl import metrics, plot
 from jaxdl.boxes import Detections
-from jaxdl.errors import FormatError, ShapeError
+from jaxdl.errors import DtypeError, FormatError, ShapeError
 from jaxdl.plot._boxes import COLOURS, PLAIN
 
 IMAGE = np.zeros((10, 20, 1), np.uint8)
@@ -92,6 +92,10 @@ def test_average_precision_of_each_class() -> None:
         ((IMAGE, BOXES[0]), {}, ShapeError, r"'boxes' is of shape \(4,\)"),
         ((IMAGE, BOXES, np.zeros(2)), {}, ShapeError, r"'labels' is of shape \(2,\); expected \(3,\)"),
         ((IMAGE, BOXES * np.nan), {}, FormatError, "not finite"),
+        ((IMAGE, BOXES, np.array([0, -1, 0])), {}, FormatError, r"'labels' is -1; expected class numbers in"),
+        ((IMAGE, BOXES, np.array([0, 2, 0])), {"names": "ab"}, FormatError, r"'labels' is 2; .* \[0, 2\)"),
+        ((IMAGE, BOXES, np.array([0, 0.5, 0])), {}, FormatError, "'labels' is 0.5"),
+        ((IMAGE[:, :0], BOXES), {}, ShapeError, "'image' is of shape"),
         ((IMAGE, BOXES), {"truth": np.zeros((3, 5))}, ShapeError, "'truth'"),
     ],
 )
@@ -106,5 +110,9 @@ def test_sheets_refuse() -> None:
         plot.objects(images, {"boxes": targets["boxes"]})
     with pytest.raises(ShapeError, match=r"'found\['boxes'\]' is of shape \(3, 3, 4\); expected \(2, places"):
         plot.detections(images[:2], found)
+    with pytest.raises(DtypeError, match="'found' is a dict; expected a Detections"):
+        plot.detections(images, found._asdict())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'columns' is 0"):
+        plot.detections(images, found, columns=0)
     with pytest.raises(ShapeError, match=r"'images' is of shape \(10, 20\)"):
         plot.objects(IMAGE[..., 0], targets)

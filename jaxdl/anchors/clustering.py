@@ -123,4 +123,5 @@ def _checked(op: str, value: Any) -> jax.Array:
                 explain(op, "sizes", got="not all finite and above 0", expected="widths and heights above 0",
                         fix="leave out padded places: sizes[mask]")
             )  # fmt: skip
-    return sizes
+    # In float16 the area of 256 x 256 would be infinite.
+    return _checks.single(sizes)

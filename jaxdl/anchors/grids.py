@@ -41,6 +41,12 @@ def grid(rows: int, columns: int, *, stride: float, shapes: Any) -> jax.Array:
     """
     rows, columns = (_checks.positive_integer("grid", name, value)
                      for name, value in (("rows", rows), ("columns", columns)))  # fmt: skip
+    if isinstance(stride, jax.core.Tracer):
+        raise DtypeError(
+            explain(
+                "grid", "stride", got="traced", expected="a number", fix="functools.partial(grid, stride=8)"
+            )
+        )
     _positive("grid", "stride", stride)
     sides = checked_shapes("grid", "shapes", shapes)
     y, x = ((np.arange(count) + 0.5) * float(stride) for count in (rows, columns))
@@ -71,7 +77,7 @@ def shapes(sizes: Sequence[float], ratios: Sequence[float] = (1.0,)) -> tuple[tu
     """
     found = {}
     for name, values in (("sizes", sizes), ("ratios", ratios)):
-        if isinstance(values, str) or np.ndim(values) != 1:
+        if isinstance(values, str) or not np.iterable(values) or any(map(np.iterable, values)):
             raise DtypeError(
                 explain("shapes", name, got=repr(values), expected="a tuple of numbers", fix=f"{name}=(...,)")
             )
@@ -96,11 +102,11 @@ def checked_shapes(op: str, argument: str, value: Any, *, count: int | None = No
     """Return widths and heights (shapes, 2) as float64, or raise; `count` says how many there must be."""
     try:
         sides = np.asarray(value)
-    except ValueError:  # pairs among others
-        sides = np.asarray(value, object)
+    except (ValueError, jax.errors.TracerArrayConversionError):  # ragged, or traced
+        sides = np.asarray(None)
     if sides.dtype.kind not in "iuf":
         raise DtypeError(
-            explain(op, argument, got=repr(value), expected="pairs (width, height) of numbers",
+            explain(op, argument, got=repr(value), expected="pairs (width, height) of numbers, not traced",
                     fix=f"{argument}=((16, 16), ...)")
         )  # fmt: skip
     if sides.ndim != 2 or sides.shape[1] != 2 or len(sides) != (count or max(len(sides), 1)):

@@ -94,6 +94,8 @@ def _overlap(anchors: jax.Array, boxes: jax.Array, mask: jax.Array) -> jax.Array
 
 def _claims(overlap: jax.Array) -> jax.Array:
     """Return the overlap where an anchor is the best of an object, and -1 elsewhere."""
+    # An anchor that is no box would win over all others.
+    overlap = jnp.where(jnp.isnan(overlap), -1, overlap)
     chosen = jnp.argmax(overlap, 0)[None] == jnp.arange(overlap.shape[0])[:, None]
     return jnp.where(chosen & (overlap > 0), overlap, -1)
 

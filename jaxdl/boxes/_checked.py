@@ -40,11 +40,11 @@ def ordered(op: str, argument: str, boxes: jax.Array) -> jax.Array:
 
 
 def image_sides(op: str, boxes: jax.Array, height: Any, width: Any) -> jax.Array:
-    """Return (width, height, width, height), of the rank of the boxes."""
+    """Return (width, height, width, height), of the rank of the boxes; NaN for traced ones not above 0."""
     for name, value in (("height", height), ("width", width)):
         _checks.in_range(op, name, value, float(np.finfo(np.float32).tiny), float("inf"), "a number above 0")
     sides = jnp.stack([jnp.asarray(side, boxes.dtype) for side in (width, height, width, height)])
-    return sides.reshape(*(1,) * (boxes.ndim - 1), 4)
+    return jnp.where(sides > 0, sides, jnp.nan).reshape(*(1,) * (boxes.ndim - 1), 4)
 
 
 def candidates_of(op: str, boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:

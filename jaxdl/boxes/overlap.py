@@ -57,8 +57,9 @@ def iou(first: Any, second: Any) -> jax.Array:
         Equals ``torchvision.ops.box_iou`` to the last bit where corners are in order, but for two boxes
         without area.
     """
-    shared, union, _ = _measured(*_crossed("iou", first, second))
-    return _ratio(shared, union)
+    pair = _crossed("iou", first, second)
+    shared, union, _ = _measured(*pair)
+    return _ratio(shared, union).astype(jnp.result_type(*pair))
 
 
 def giou(first: Any, second: Any) -> jax.Array:
@@ -86,7 +87,7 @@ def giou(first: Any, second: Any) -> jax.Array:
         Rezatofighi et al. (2019), "Generalized intersection over union". Equals
         ``torchvision.ops.generalized_box_iou``.
     """
-    return _generalized(*_measured(*_crossed("giou", first, second)))
+    return _generalized(*_crossed("giou", first, second))
 
 
 def paired_iou(first: Any, second: Any) -> jax.Array:
@@ -108,8 +109,9 @@ def paired_iou(first: Any, second: Any) -> jax.Array:
         >>> paired_iou(boxes, jnp.array([[0.0, 0, 2, 1], [3, 3, 4, 4]])).tolist()
         [0.5, 0.0]
     """
-    shared, union, _ = _measured(*_paired("paired_iou", first, second))
-    return _ratio(shared, union)
+    pair = _paired("paired_iou", first, second)
+    shared, union, _ = _measured(*pair)
+    return _ratio(shared, union).astype(jnp.result_type(*pair))
 
 
 def paired_giou(first: Any, second: Any) -> jax.Array:
@@ -136,7 +138,7 @@ def paired_giou(first: Any, second: Any) -> jax.Array:
     Reference:
         One less it is ``torchvision.ops.generalized_box_iou_loss`` with ``eps=0``.
     """
-    return _generalized(*_measured(*_paired("paired_giou", first, second)))
+    return _generalized(*_paired("paired_giou", first, second))
 
 
 def giou_loss(predictions: Any, targets: Any) -> jax.Array:
@@ -160,7 +162,7 @@ def giou_loss(predictions: Any, targets: Any) -> jax.Array:
     Reference:
         Rezatofighi et al. (2019). Equals ``torchvision.ops.generalized_box_iou_loss`` with ``eps=0``.
     """
-    return 1 - _generalized(*_measured(*_paired("giou_loss", predictions, targets)))
+    return 1 - _generalized(*_paired("giou_loss", predictions, targets))
 
 
 def clip(boxes: Any, height: float | jax.Array, width: float | jax.Array) -> jax.Array:
@@ -192,12 +194,18 @@ def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
     return jnp.where(whole == 0, 0, part / jnp.where(whole == 0, 1, whole))
 
 
-def _generalized(shared: jax.Array, union: jax.Array, hull: jax.Array) -> jax.Array:
-    return _ratio(shared, union) - _ratio(hull - union, hull)
+def _generalized(first: jax.Array, second: jax.Array) -> jax.Array:
+    shared, union, hull = _measured(first, second)
+    found = _ratio(shared, union) - _ratio(hull - union, hull)
+    return found.astype(jnp.result_type(first, second))
 
 
 def _measured(first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return the areas of the intersection, of the union and of the smallest box around both."""
+    """Return the areas of the intersection, of the union and of the smallest box around both.
+
+    In float32 at least: in float16 the area of 256 x 256 pixels would be infinite.
+    """
+    first, second = _checks.single(first), _checks.single(second)
     lows, highs = (first[..., :2], second[..., :2]), (first[..., 2:], second[..., 2:])
     shared = area(jnp.concatenate([jnp.maximum(*lows), jnp.minimum(*highs)], -1))
     hull = area(jnp.concatenate([jnp.minimum(*lows), jnp.maximum(*highs)], -1))

@@ -79,7 +79,7 @@ def soft_nms(
     _checks.one_of("soft_nms", "decay", decay, DECAYS)
     in_unit_interval("soft_nms", "iou_threshold", iou_threshold)
     in_unit_interval("soft_nms", "score_threshold", score_threshold)
-    _checks.in_range("soft_nms", "sigma", sigma, math.ulp(0), math.inf, "(0, inf)")
+    _checks.in_range("soft_nms", "sigma", sigma, math.ulp(0), math.inf, "a finite number above 0")
     places = _checks.positive_integer("soft_nms", "max_outputs", max_outputs)
     if not len(boxes):
         return SoftChoice(

@@ -129,6 +129,9 @@ def detections(
     places = _checks.positive_integer("detections", "max_outputs", max_outputs)
     entering = min(_checks.positive_integer("detections", "candidates", candidates), scores.size)
     meant = (score_threshold >= 0) & (score_threshold <= 1)
+    if not entering:
+        return Detections(jnp.zeros((places, 4), boxes.dtype), jnp.zeros(places, scores.dtype),
+                          jnp.zeros(places, jnp.int32), jnp.zeros(places, bool))  # fmt: skip
     # Greater than the threshold, so that NaN is out.
     alive = jnp.where((scores > score_threshold) & meant, scores, -jnp.inf).ravel()
     best, chosen = jax.lax.top_k(alive, entering)
@@ -145,7 +148,7 @@ def detections(
 
 def _by_class(boxes: Any, scores: Any) -> tuple[jax.Array, jax.Array]:
     boxes, scores = checked("detections", "boxes", boxes), _checks.floating("detections", "scores", scores)
-    if scores.ndim != 2 or 0 in scores.shape:
+    if scores.ndim != 2 or not scores.shape[1]:
         raise ShapeError(
             explain("detections", "scores", got=f"of shape {scores.shape}", expected="(boxes, classes)",
                     fix="jax.vmap(detections) takes a batch; scores[:, None] for one class")

@@ -24,7 +24,7 @@ def pad_targets(
 
     Args:
         boxes: for each image (objects, 4), xyxy in pixels; an empty list where there are none.
-        labels: for each image (objects,) integers of at least 0.
+        labels: for each image (objects,) integers in [0, 2^31).
         places: how many objects an image has room for; None: as many as the fullest has.
         ignore: for each image (objects,) bool: difficult or crowded objects, which metrics leave out.
         excess: what to do with an image of more objects than places: ``"raise"``, or ``"drop"`` the last of
@@ -35,9 +35,9 @@ def pad_targets(
         bool}``, and ``"ignore"`` (images, places) bool where it is given.
 
     Raises:
-        DtypeError: labels are not integers.
-        FormatError: a box that is not finite or has x2 <= x1 or y2 <= y1, or a label below 0; with
-            ``excess="raise"`` also more objects than places. Image and object are named.
+        DtypeError: labels are not integers, or what is no list.
+        FormatError: a box that in float32 is not finite or has x2 <= x1 or y2 <= y1, or a label out of range;
+            with ``excess="raise"`` also more objects than places. Image and object are named.
         ShapeError: the lists differ in length, or the arrays of an image do.
         ValueError: `places` below 1, or an unknown `excess`.
 
@@ -48,7 +48,12 @@ def pad_targets(
     """
     _checks.one_of("pad_targets", "excess", excess, EXCESS)
     lists = {"labels": labels} if ignore is None else {"labels": labels, "ignore": ignore}
-    for name, given in lists.items():
+    for name, given in ({"boxes": boxes} | lists).items():
+        if not hasattr(given, "__len__") or isinstance(given, str):
+            raise DtypeError(
+                explain("pad_targets", name, got=f"a {type(given).__name__}", expected="a list by images",
+                        fix=f"{name}=[...]")
+            )  # fmt: skip
         if len(given) != len(boxes):
             raise ShapeError(
                 explain("pad_targets", name, got=f"of {len(given)} images",
@@ -73,13 +78,14 @@ def pad_targets(
 def _objects(image: int, boxes: Any, labels: Any, ignore: Any = None) -> tuple[np.ndarray, ...]:
     """Return boxes (objects, 4), labels (objects,) and what to ignore, or say what is wrong with them."""
     where = f"of image {image}"
-    corners = np.asarray(boxes, np.float32).reshape(-1, 4) if np.size(boxes) == 0 else np.asarray(boxes)
+    boxes, labels = (_array(where, *pair) for pair in (("boxes", boxes), ("labels", labels)))
+    corners = np.zeros((0, 4), np.float32) if boxes.size == 0 else boxes
     if corners.ndim != 2 or corners.shape[1] != 4 or corners.dtype.kind not in "iuf":
         got = f"{where}, of shape {corners.shape} and dtype {corners.dtype}"
         raise ShapeError(
             explain("pad_targets", "boxes", got=got, expected="(objects, 4) numbers", fix="one row a box")
         )
-    names = np.asarray(labels, np.int32) if np.size(labels) == 0 else np.asarray(labels)
+    names = labels.astype(np.int32) if labels.size == 0 else labels
     if names.dtype.kind not in "iu":
         raise DtypeError(
             explain("pad_targets", "labels", got=f"{where}, of dtype {names.dtype}", expected="integers",
@@ -96,11 +102,24 @@ def _objects(image: int, boxes: Any, labels: Any, ignore: Any = None) -> tuple[n
     return corners, names, *rest
 
 
+def _array(where: str, argument: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(
+            explain("pad_targets", argument, got=f"{where}, ragged", expected="rows of equal length",
+                    fix="four numbers a box, and one label")
+        ) from error  # fmt: skip
+
+
 def _sound(where: str, boxes: np.ndarray, labels: np.ndarray) -> None:
-    area = np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    # Judged as they are stored: beyond float32 a number is not finite, and a narrow box has no width.
+    with np.errstate(over="ignore"):
+        stored = boxes.astype(np.float32)
+    area = np.isfinite(stored).all(1) & (stored[:, 2:] > stored[:, :2]).all(1)
     for argument, fits, expected, fix in (
         ("boxes", area, "finite x1 < x2 and y1 < y2", "boxes.xywh_to_xyxy, if they are corner and size"),
-        ("labels", labels >= 0, "at least 0", "number the classes from 0"),
+        ("labels", (labels >= 0) & (labels < 2**31), "in [0, 2^31)", "number the classes from 0"),
     ):
         if not fits.all():
             place = int(fits.argmin())

@@ -7,7 +7,15 @@ from typing import Any
 
 from jaxdl._checks import one_of
 from jaxdl.data._extras import require
-from jaxdl.data.object_images import Annotated, ObjectImages, assembled, checked_size, image_file, inside
+from jaxdl.data.object_images import (
+    Annotated,
+    ObjectImages,
+    assembled,
+    check_limits,
+    checked_size,
+    image_file,
+    inside,
+)
 from jaxdl.errors import FormatError
 
 _OP = "load_coco"
@@ -74,6 +82,7 @@ def load_coco(
     Reference: Lin et al., Microsoft COCO: Common objects in context, 2014.
     """
     one_of(_OP, "channels", channels, (1, 3))
+    check_limits(_OP, max_pixels=max_pixels, max_bytes=max_bytes, max_json=max_json)
     shape, file, folder = checked_size(_OP, size), Path(annotations), Path(images)
     require("PIL.Image", "Pillow", _OP)
     whole = _parsed(file, max_json)
@@ -165,7 +174,9 @@ def _box(file: Path, one: dict[str, Any], where: str) -> list[float]:
     box = one.get("bbox")
     good = isinstance(box, list) and len(box) == 4
     if not good or not all(type(n) in (int, float) and abs(n) < _FAR for n in box or ()):
-        raise FormatError(f"{_OP}: {file}, {where}, field 'bbox' is {box!r}; expected [x, y, width, height]")
+        raise FormatError(
+            f"{_OP}: {file}, {where}, field 'bbox' is {_kind(box)}; expected [x, y, width, height]"
+        )
     return [float(number) for number in box or ()]
 
 

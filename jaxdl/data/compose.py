@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import _checks
-from jaxdl.data.scene_config import SceneConfig
+from jaxdl.data.scene_config import SceneConfig, as_config
 from jaxdl.data.scene_digits import INK, SceneDigits
+from jaxdl.errors import DtypeError, explain
 
 TRIES = 12  # a place
 _LEVELS = (0.0, 0.3)  # of the background
@@ -45,7 +46,7 @@ def compose_scene(
         labels (places,) int32, mask (places,) bool, objects first and zeros behind.
 
     Raises:
-        DtypeError: no typed key.
+        DtypeError: no typed key, no `SceneDigits`, or no config.
 
     Example:
         >>> import numpy as np
@@ -55,7 +56,12 @@ def compose_scene(
         >>> image.shape, targets["boxes"].shape
         ((96, 96, 1), (8, 4))
     """
-    keys, config = jax.random.split(_checks.key("compose_scene", key)), config or SceneConfig()
+    if not isinstance(digits, SceneDigits):
+        raise DtypeError(
+            explain("compose_scene", "digits", got=f"a {type(digits).__name__}", expected="SceneDigits",
+                    fix="data.scene_digits(images, labels)")
+        )  # fmt: skip
+    keys, config = jax.random.split(_checks.key("compose_scene", key)), as_config("compose_scene", config)
     tries, clutter = TRIES * (config.places or 0), config.clutter
     parts = _uniform(keys[0], (tries + 1, 5), (_KNOTS**2 + 1,), (clutter + 1, 8), ())
     placed, bright = _place(parts[0], digits, config)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -163,6 +163,12 @@ def inside(
 
 def _told(box: Sequence[float]) -> str:
     return "(" + ", ".join(f"{number:g}" for number in box) + ")"
+
+
+def check_limits(op: str, **limits: Any) -> None:
+    """Raise unless pixels and bytes are bounded by whole numbers."""
+    for name, limit in limits.items():
+        positive_integer(op, name, limit)
 
 
 def checked_size(op: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -68,6 +68,16 @@ class SceneConfig:
         object.__setattr__(self, name, value)
 
 
+def as_config(op: str, value: Any) -> SceneConfig:
+    """Return a config, that of the defaults for None, or raise."""
+    if value is not None and not isinstance(value, SceneConfig):
+        raise DtypeError(
+            explain(op, "config", got=f"a {type(value).__name__}", expected="a SceneConfig",
+                    fix="SceneConfig(size=96, objects=(3, 8))")
+        )  # fmt: skip
+    return value or SceneConfig()
+
+
 def _pair(argument: str, value: Any) -> tuple[Any, Any]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DtypeError(

@@ -117,7 +117,10 @@ def scene_digits(images: Any = None, labels: Any = None) -> SceneDigits:
 
 
 def _images(value: Any) -> np.ndarray:
-    images = np.asarray(value)
+    try:
+        images = np.asarray(value)
+    except ValueError:  # images of several sizes
+        images = np.empty(0, object)
     if images.dtype.kind not in "uif":
         raise DtypeError(explain("scenes", "images", got=f"of dtype {images.dtype}", expected="numbers",
                                  fix="images.astype(np.uint8)"))  # fmt: skip
@@ -141,15 +144,19 @@ def _images(value: Any) -> np.ndarray:
 
 
 def _labels(value: Any) -> np.ndarray:
-    labels = np.asarray(value)
+    try:
+        labels = np.asarray(value)
+    except ValueError:  # ragged
+        labels = np.empty(0, object)
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise DtypeError(
             explain("scenes", "labels", got=f"{labels.dtype} of shape {labels.shape}",
                     expected="(count,) integers", fix="labels.astype(np.int32)")
         )  # fmt: skip
-    if labels.size and labels.min() < 0:
+    bad = np.flatnonzero((labels < 0) | (labels >= 2**31))
+    if bad.size:
         raise FormatError(
-            explain("scenes", "labels", got=f"{labels.min()} at {labels.argmin()}",
-                    expected="class numbers from 0 on", fix="number the classes from 0")
+            explain("scenes", "labels", got=f"{labels[bad[0]]} at {bad[0]}",
+                    expected="class numbers in [0, 2^31)", fix="number the classes from 0")
         )  # fmt: skip
     return labels.astype(np.int32)

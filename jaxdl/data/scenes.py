@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl import _checks
 from jaxdl.data.compose import TRIES, compose_scene
-from jaxdl.data.scene_config import SceneConfig
+from jaxdl.data.scene_config import SceneConfig, as_config
 from jaxdl.data.scene_digits import SceneDigits, scene_digits
 from jaxdl.errors import ShapeError, explain
 
@@ -118,7 +118,7 @@ def scene_batches(
     batch, steps = (
         _checks.positive_integer(op, name, value) for name, value in (("batch", batch), ("steps", steps))
     )
-    digits, config = _digits(images, labels), config or SceneConfig()
+    digits, config = _digits(images, labels), as_config("scene_batches", config)
     return lambda epoch: SceneEpoch(jax.random.fold_in(key, epoch), batch, steps, digits, config)
 
 

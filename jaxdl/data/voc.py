@@ -11,7 +11,15 @@ from xml.parsers import expat
 from jaxdl._checks import one_of
 from jaxdl.data import _pictures
 from jaxdl.data._extras import require
-from jaxdl.data.object_images import Annotated, ObjectImages, assembled, checked_size, image_file, inside
+from jaxdl.data.object_images import (
+    Annotated,
+    ObjectImages,
+    assembled,
+    check_limits,
+    checked_size,
+    image_file,
+    inside,
+)
 from jaxdl.errors import DtypeError, FormatError, explain
 
 _OP = "load_voc"
@@ -86,7 +94,9 @@ def load_voc(
     Reference: Everingham et al., The Pascal visual object classes challenge, 2010.
     """
     one_of(_OP, "channels", channels, (1, 3))
-    for flag in ignore:
+    check_limits(_OP, max_pixels=max_pixels, max_bytes=max_bytes)
+    one_of(_OP, "one_based", one_based, (True, False))
+    for flag in ignore if isinstance(ignore, Sequence) else (ignore,):
         one_of(_OP, "ignore", flag, _FLAGS)
     shape, root = checked_size(_OP, size), Path(path)
     require("PIL.Image", "Pillow", _OP)
@@ -161,7 +171,11 @@ def _classes(
 
 
 def _names(classes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+    if (
+        not isinstance(classes, Sequence)
+        or isinstance(classes, str)
+        or not all(isinstance(name, str) for name in classes)
+    ):
         raise DtypeError(explain(_OP, "classes", got=repr(classes), expected="a sequence of names",
                                  fix="classes=('cat', 'dog')"))  # fmt: skip
     if len(set(classes)) < len(classes):

@@ -42,7 +42,8 @@ def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float 
         Array (batch,). A label outside [0, classes] makes the loss of its own crop NaN.
 
     Raises:
-        DtypeError: `outputs` is no `CropOutputs`, or labels that are not integers.
+        DtypeError: `outputs` is no `CropOutputs` of floating arrays, targets lack a name, or labels
+            are not integers.
         ShapeError: arrays that do not fit each other.
 
     Example:
@@ -59,6 +60,20 @@ def crop_heads(outputs: CropOutputs, targets: Mapping[str, Any], *, beta: float 
         raise DtypeError(
             explain(op, "outputs", got=f"a {type(outputs).__name__}", expected="a CropOutputs",
                     fix="pass what an RCNN returns for crops")
+        )  # fmt: skip
+    missing = [
+        name for name in ("labels", "offsets") if not isinstance(targets, Mapping) or name not in targets
+    ]
+    if missing:
+        raise DtypeError(
+            explain(op, "targets", got=f"without {missing[0]!r}", expected="a dict of labels and offsets",
+                    fix="pass what proposals.crops returns")
+        )  # fmt: skip
+    outputs = CropOutputs(*(_checks.floating(op, f"outputs.{k}", v) for k, v in outputs._asdict().items()))
+    if outputs.logits.ndim != 2 or outputs.logits.shape[1] < 2:
+        raise ShapeError(
+            explain(op, "outputs.logits", got=f"of shape {outputs.logits.shape}",
+                    expected="(batch, 1 + classes), the background first", fix="pass what an RCNN returns")
         )  # fmt: skip
     labels = _checks.widened(_checks.integer(op, "targets['labels']", targets["labels"]))
     wanted = _checks.floating(op, "targets['offsets']", targets["offsets"])

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxdl import _checks, _localisation
+from jaxdl import _checks, _localisation, _targets
 from jaxdl.losses.binary import binary_cross_entropy
 from jaxdl.losses.classification import softmax_cross_entropy
 from jaxdl.losses.regression import smooth_l1, squared_error
@@ -43,7 +43,8 @@ def localisation(
         size: side of the images in pixels, or (height, width).
         form: ``"cross_entropy"`` or ``"squared_error"``.
         box_loss: ``"smooth_l1"``, or ``"squared_error"``, of shares of the image.
-        box_weight: factor before the loss of the box, a number of at least 0 or a traced scalar.
+        box_weight: factor before the loss of the box, a number of at least 0, or a traced scalar, which
+            gives NaN below 0.
         beta: share of the image at which smooth L1 goes over into a line.
 
     Returns:
@@ -85,5 +86,6 @@ def localisation(
             else squared_error(box, goal, outputs="sum")
         )
         weight = jnp.asarray(box_weight, box.dtype)
+        weight = weight * _targets.within(weight, 0, jnp.inf, box.dtype)
         values = values + there * (weight * distance + softmax_cross_entropy(classes, wanted.label))
     return values * wanted.poison.astype(values.dtype)

@@ -33,9 +33,9 @@ def region_heads(
     outputs: RegionOutputs,
     targets: Mapping[str, Any],
     *,
-    positive: float = 0.5,
+    positive: float | jax.Array = 0.5,
     count: int = 64,
-    positive_fraction: float = 0.25,
+    positive_fraction: float | jax.Array = 0.25,
     beta: float = BETA,
 ) -> jax.Array:
     """Two-term loss of regions: ``(sum_S cross_entropy(z, c) + sum_(S, c > 0) smooth_l1(t_c, t)) / |S|``.
@@ -49,9 +49,10 @@ def region_heads(
         targets: ``{"boxes": (batch, objects, 4), "labels": (batch, objects), "mask": (batch, objects)}``; the
             labels do not count the background. What stands where the mask is 0 has no say. An entry
             "ignore" is for metrics: here such objects count as any other.
-        positive: least IoU of a region that shows an object, in [0, 1].
+        positive: least IoU of a region that shows an object, in [0, 1]; a number or a traced scalar, which
+            outside gives NaN.
         count: regions of S, at most.
-        positive_fraction: share of S that show objects, at most.
+        positive_fraction: share of S that show objects, at most, alike.
         beta: where the smooth L1 goes over from a square into a line.
 
     Returns:
@@ -80,6 +81,7 @@ def region_heads(
     one = partial(_region_loss, positive=positive, count=count, fraction=positive_fraction, beta=beta)
     seeds, regions = outputs.seeds, jax.lax.stop_gradient(outputs.regions)
     values = jax.vmap(one)(outputs.logits, outputs.offsets, regions, outputs.mask, seeds, truth)
+    values = values * _targets.poison(_shares(positive, positive_fraction), values.dtype)
     return values * _targets.poison(truth.good, values.dtype)
 
 
@@ -87,10 +89,10 @@ def region_proposals(
     outputs: ProposalOutputs,
     targets: Mapping[str, Any],
     *,
-    positive: float = 0.7,
-    negative: float = 0.3,
+    positive: float | jax.Array = 0.7,
+    negative: float | jax.Array = 0.3,
     count: int = 256,
-    positive_fraction: float = 0.5,
+    positive_fraction: float | jax.Array = 0.5,
     beta: float = BETA,
 ) -> jax.Array:
     """Loss of proposals: ``(sum_S cross_entropy(z, p) + sum_(S, p = 1) smooth_l1(t_p, t)) / |S|``.
@@ -102,10 +104,11 @@ def region_proposals(
     Args:
         outputs: a `ProposalOutputs`.
         targets: as for `region_heads`.
-        positive: least IoU of an anchor that shows an object, in [0, 1].
-        negative: IoU below which an anchor shows the background, at most `positive`.
+        positive: least IoU of an anchor that shows an object, in [0, 1]; a number or a traced scalar, which
+            outside gives NaN.
+        negative: IoU below which an anchor shows the background, at most `positive`, alike.
         count: anchors of S, at most.
-        positive_fraction: share of S that show objects, at most.
+        positive_fraction: share of S that show objects, at most, alike.
         beta: where the smooth L1 goes over from a square into a line.
 
     Returns:
@@ -134,6 +137,8 @@ def region_proposals(
     one = partial(_proposal_loss, positive=positive, negative=negative, count=count,
                   fraction=positive_fraction, beta=beta)  # fmt: skip
     values = jax.vmap(one)(outputs.objectness, outputs.offsets, outputs.anchors, outputs.seeds, truth)
+    sound = _shares(positive, negative, positive_fraction) & (jnp.asarray(negative) <= positive)
+    values = values * _targets.poison(sound, values.dtype)
     return values * _targets.poison(truth.good, values.dtype)
 
 
@@ -183,6 +188,11 @@ def faster_rcnn(
     return values * _targets.poison(good, values.dtype)
 
 
+def _shares(*values: Any) -> jax.Array:
+    """Return whether all are in [0, 1], which is not known before they are traced."""
+    return jnp.stack([(jnp.asarray(value) >= 0) & (jnp.asarray(value) <= 1) for value in values]).all()
+
+
 def _truth(op: str, targets: Mapping[str, Any], num_classes: int, batch: int) -> boxes.Truth:
     truth = boxes.truth(op, targets, num_classes)
     if len(truth.boxes) != batch:
@@ -199,19 +209,19 @@ def _region_loss(
     seed: jax.Array,
     truth: boxes.Truth,
     *,
-    positive: float,
+    positive: Any,
     count: int,
-    fraction: float,
+    fraction: Any,
     beta: float,
 ) -> jax.Array:
     found = anchors.assign(regions, truth.boxes, truth.mask, positive=positive, negative=positive, best=False)
     kinds = jnp.where(mask, found.kinds, -1)
-    weights = anchors.sample(jax.random.key(seed), kinds, count=count, positive_fraction=fraction)
+    sampled = anchors.sample(jax.random.key(seed), kinds, count=count, positive_fraction=fraction) > 0
     shows = kinds == 1
     labels = jnp.where(shows, truth.labels[found.matches] + 1, 0)
     wanted = _wanted(shows, truth.boxes[found.matches], regions) / jnp.asarray(OFFSET_SCALES)[None]
     distance = smooth_l1(_of_class(offsets, labels), wanted, beta=beta, outputs="sum")
-    return _balanced(found, weights, shows, softmax_cross_entropy(logits, labels), distance)
+    return _balanced(sampled, shows, softmax_cross_entropy(logits, labels), distance)
 
 
 def _proposal_loss(
@@ -221,18 +231,18 @@ def _proposal_loss(
     seed: jax.Array,
     truth: boxes.Truth,
     *,
-    positive: float,
-    negative: float,
+    positive: Any,
+    negative: Any,
     count: int,
-    fraction: float,
+    fraction: Any,
     beta: float,
 ) -> jax.Array:
     found = anchors.assign(places, truth.boxes, truth.mask, positive=positive, negative=negative)
-    weights = anchors.sample(jax.random.key(seed), found.kinds, count=count, positive_fraction=fraction)
+    sampled = anchors.sample(jax.random.key(seed), found.kinds, count=count, positive_fraction=fraction) > 0
     shows = found.kinds == 1
     wanted = _wanted(shows, truth.boxes[found.matches], places)
     distance = smooth_l1(offsets, wanted, beta=beta, outputs="sum")
-    return _balanced(found, weights, shows, binary_cross_entropy(objectness, shows), distance)
+    return _balanced(sampled, shows, binary_cross_entropy(objectness, shows), distance)
 
 
 def _wanted(shows: jax.Array, objects: jax.Array, places: jax.Array) -> jax.Array:
@@ -250,11 +260,6 @@ def _of_class(offsets: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.take_along_axis(by_class, jnp.maximum(labels - 1, 0)[:, None, None], axis=1)[:, 0]
 
 
-def _balanced(
-    found: anchors.Assignment, weights: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array
-) -> jax.Array:
-    sampled = weights > 0
+def _balanced(sampled: jax.Array, shows: jax.Array, entropy: jax.Array, distance: jax.Array) -> jax.Array:
     values = jnp.where(sampled, entropy + jnp.where(shows, distance, 0), 0)
-    # What was traced and has no meaning left overlaps or weights unknown.
-    known = jnp.isfinite(found.iou).any() & ~jnp.isnan(weights).any()
-    return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1) * _targets.poison(known, values.dtype)
+    return jnp.sum(values) / jnp.maximum(jnp.sum(sampled), 1)

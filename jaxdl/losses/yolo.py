@@ -196,7 +196,8 @@ def yolo_unplaced(
 
 def _gather(values: jax.Array, index: jax.Array, axes: int) -> jax.Array:
     """Return the entries of (batch, `axes` axes of the grid, ...) at (batch, objects)."""
-    flat = values.reshape(values.shape[0], -1, *values.shape[1 + axes :])
+    places = math.prod(values.shape[1 : 1 + axes])
+    flat = values.reshape(values.shape[0], places, *values.shape[1 + axes :])
     return jnp.take_along_axis(flat, index.reshape(*index.shape, *(1,) * (flat.ndim - 2)), 1)
 
 

@@ -79,7 +79,10 @@ def _part(op: str, argument: str, value: Any, name: str) -> np.ndarray:
                     expected=f"arrays by name, '{name}' among them",
                     fix="pass boxes.Detections and a dict of boxes, labels and mask")
         )  # fmt: skip
-    array = np.asarray(part)
+    try:
+        array = np.asarray(part)
+    except ValueError:  # ragged
+        array = np.empty(0, object)
     if array.dtype.kind not in "biufV":
         raise DtypeError(
             explain(op, f"{argument}.{name}", got=f"of dtype {array.dtype}", expected="numbers",

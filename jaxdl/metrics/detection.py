@@ -266,7 +266,8 @@ def _area(recall: np.ndarray, envelope: np.ndarray, interpolation: str) -> float
 def _thresholds(op: str, thresholds: Any) -> tuple[float, ...]:
     if isinstance(thresholds, int | float):
         thresholds = (thresholds,)
-    if np.ndim(thresholds) != 1 or np.size(thresholds) == 0:
+    several = isinstance(thresholds, tuple | list) or getattr(thresholds, "ndim", 0) == 1
+    if not several or len(thresholds) == 0:
         raise DtypeError(
             explain(op, "thresholds", got=repr(thresholds), expected="one number in [0, 1] or more",
                     fix="thresholds=(0.5,)")
@@ -278,8 +279,11 @@ def _thresholds(op: str, thresholds: Any) -> tuple[float, ...]:
 
 def _bounds(op: str, sizes: Any) -> list[tuple[float, float]]:
     """Return ranges of area, the first of all areas."""
-    given = np.asarray(sizes, np.float64) if np.ndim(sizes) == 1 else np.array([np.nan])
-    sides = [0.0, *given.tolist(), np.inf]
+    try:
+        given = np.asarray(sizes, np.float64)
+    except (TypeError, ValueError):
+        given = np.asarray(np.nan)
+    sides = [0.0, *(given.tolist() if given.ndim == 1 else [np.nan]), np.inf]
     if not all(low < high for low, high in itertools.pairwise(sides)):
         raise ValueError(
             explain(op, "sizes", got=repr(sizes), expected="areas above 0 that rise",

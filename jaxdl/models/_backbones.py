@@ -11,7 +11,8 @@ from jaxdl.errors import DtypeError, ShapeError, explain
 from jaxdl.layers import Activation, BatchNorm, Conv, MaxPool
 from jaxdl.models import _configs
 
-PROBED_SIDE = 256
+# Nothing is computed at this size. Of a smaller image a stride such as 24 could not be told from 23.
+PROBED_SIDE = 2048
 
 
 class Backbone(nnx.Module):
@@ -52,8 +53,8 @@ def stages(config: Any) -> None:
     object.__setattr__(config, "stages", tuple(widths))
 
 
-def channels(op: str, backbone: nnx.Module, inputs: int) -> int:
-    """Return the channels of the features, without computing any."""
+def probed(op: str, backbone: nnx.Module, inputs: int) -> tuple[int, int]:
+    """Return the channels of the features and the pixels a cell, without computing any."""
     graph, state = nnx.split(backbone)
 
     def run(state: Any, x: jax.Array) -> Any:
@@ -68,17 +69,15 @@ def channels(op: str, backbone: nnx.Module, inputs: int) -> int:
                     expected="features (batch, height, width, channels)",
                     fix="leave out what follows the convolutions")
         )  # fmt: skip
-    return int(found.shape[-1])
+    return int(found.shape[-1]), max(1, round(PROBED_SIDE / max(1, found.shape[1])))
 
 
-def stride(op: str, images: jax.Array, features: jax.Array) -> int:
-    """Return the pixels a cell, or raise where the features are no grid over the image."""
-    found = round(images.shape[1] / features.shape[1])
-    if (features.shape[1] * found, features.shape[2] * found) != images.shape[1:3]:
-        up = [-(-side // found) * found for side in images.shape[1:3]]
+def check_sides(op: str, images: jax.Array, stride: int) -> None:
+    """Raise `ShapeError` unless the stride divides both sides of images (batch, height, width, channels)."""
+    up = [max(1, -(-side // stride)) * stride for side in images.shape[1:3]]
+    if tuple(up) != images.shape[1:3]:
         raise ShapeError(
-            explain(op, "x", got=f"of shape {images.shape}, with features {features.shape}",
-                    expected="sides that are multiples of the backbone's stride",
+            explain(op, "x", got=f"of shape {images.shape}",
+                    expected=f"sides that are multiples of the backbone's stride, {stride}",
                     fix=f"pad the images to {up[0]} x {up[1]}")
         )  # fmt: skip
-    return found

@@ -1,5 +1,6 @@
 """The region proposal network: where there may be an object, of whatever class."""
 
+import math
 from functools import partial
 
 import jax
@@ -30,8 +31,9 @@ class ProposalNetwork(nnx.Module):
     def __call__(self, features: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Map features (batch, ..., channels) to objectness (batch, anchors) and offsets (..., 4)."""
         x = self.relu(self.conv(features))
-        batch = x.shape[0]
-        return self.objectness(x).reshape(batch, -1), self.offsets(x).reshape(batch, -1, 4)
+        objectness, offsets = self.objectness(x), self.offsets(x)
+        batch, places = x.shape[0], math.prod(objectness.shape[1:])
+        return objectness.reshape(batch, places), offsets.reshape(batch, places, 4)
 
 
 def propose(

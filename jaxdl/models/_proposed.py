@@ -36,7 +36,7 @@ def read(op: str, x: Any, channels: int) -> Proposed:
     that follows from it.
     """
     if not isinstance(x, Mapping) or set(x) != set(NAMES):
-        got = f"a dict of {sorted(x)}" if isinstance(x, Mapping) else f"a {type(x).__name__}"
+        got = f"a dict of {sorted(map(str, x))}" if isinstance(x, Mapping) else f"a {type(x).__name__}"
         raise DtypeError(
             explain(op, "x", got=got, expected=f"a dict of {', '.join(NAMES)}",
                     fix="{'image': images, 'proposals': boxes, 'proposal_mask': mask}, the last two of "

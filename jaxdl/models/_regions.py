@@ -1,5 +1,6 @@
 """What detectors of regions share: the head that names regions, and detections made of what it says."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -60,7 +61,7 @@ class RegionHead(nnx.Module):
         pool = partial(align if self.pooling == "align" else roi.roi_pool,
                        output_size=(self.pool_size,) * 2, spatial_scale=spatial_scale)  # fmt: skip
         x = jax.vmap(pool)(features, regions)
-        x = x.reshape(*x.shape[:2], -1)
+        x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
         for layer, relu in zip(self.dense, self.relus):
             x = relu(layer(x))
         return self.classes(x), self.offsets(x)
@@ -80,7 +81,8 @@ def _boxes_and_scores(
     logits: jax.Array, offsets: jax.Array, regions: jax.Array, mask: jax.Array, size: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return boxes (regions, classes, 4) and scores (regions, classes) of one image."""
-    by_class = offsets.reshape(len(regions), -1, 4) * jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
+    scales = jnp.asarray(OFFSET_SCALES).reshape(1, 1, 4)
+    by_class = offsets.reshape(len(regions), offsets.shape[-1] // 4, 4) * scales
     found = boxes.clip(boxes.decode(by_class, regions[:, None]), size[0], size[1])
     # A score of -inf is below every threshold: of no region, and of a box that is outside of the image.
     there = (mask[:, None] != 0) & (boxes.area(found) > 0)

@@ -85,8 +85,9 @@ class FastRCNN(nnx.Module):
             if backbone is None
             else backbone
         )
+        channels, self.stride = _backbones.probed("FastRCNN", self.backbone, config.in_channels)
         self.head = _regions.RegionHead(
-            _backbones.channels("FastRCNN", self.backbone, config.in_channels), config.num_classes,
+            channels, config.num_classes,
             pool_size=config.pool_size, hidden=config.hidden, pooling=config.pooling, rngs=rngs,
         )  # fmt: skip
         self.deterministic = False
@@ -101,9 +102,8 @@ class FastRCNN(nnx.Module):
     def __call__(self, x: Any) -> RegionOutputs:
         """Map a dict of images, proposals and their mask to what is said of every proposal."""
         images, regions, mask, sizes = _proposed.read("FastRCNN", x, self.options.in_channels)
-        features = self.backbone(images)
-        scale = 1 / _backbones.stride("FastRCNN", images, features)
-        logits, offsets = self.head(features, regions, spatial_scale=scale)
+        _backbones.check_sides("FastRCNN", images, self.stride)
+        logits, offsets = self.head(self.backbone(images), regions, spatial_scale=1 / self.stride)
         seeds = jnp.zeros(len(images), jnp.uint32)
         if not self.deterministic:
             seeds = jax.random.bits(self.rngs(), (len(images),), jnp.uint32)

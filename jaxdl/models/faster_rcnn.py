@@ -114,7 +114,7 @@ class FasterRCNN(nnx.Module):
         if backbone is None:
             backbone = _backbones.Backbone(config.stages, config.in_channels, rngs=rngs)
         self.backbone: Any = backbone
-        channels = _backbones.channels("FasterRCNN", self.backbone, config.in_channels)
+        channels, self.stride = _backbones.probed("FasterRCNN", self.backbone, config.in_channels)
         self.proposer = ProposalNetwork(channels, config.proposal_width, len(config.anchors), rngs=rngs)
         self.head = _regions.RegionHead(
             channels, config.num_classes, pool_size=config.pool_size, hidden=config.hidden,
@@ -138,39 +138,42 @@ class FasterRCNN(nnx.Module):
         """
         given = x if isinstance(x, Mapping) else {"image": x}
         images = self._images(given)
+        _backbones.check_sides("FasterRCNN", images, self.stride)
         features = self.backbone(images)
-        stride = _backbones.stride("FasterRCNN", images, features)
-        first = self._first(features, stride)
-        regions, mask = self._proposals(first, images)
+        places = anchors.grid(*features.shape[1:3], stride=self.stride, shapes=self.options.anchors)
+        first = self._first(features, places)
+        regions, mask = self._proposals(first, places, images)
         if len(given) > 1 and not self.deterministic:
             regions, mask = _with_true(regions, mask, given["boxes"], given["mask"])
-        logits, offsets = (_single(said) for said in self.head(features, regions, spatial_scale=1 / stride))
+        logits, offsets = (
+            _single(said) for said in self.head(features, regions, spatial_scale=1 / self.stride)
+        )
         sizes = jnp.broadcast_to(jnp.asarray(images.shape[1:3], jnp.float32), (len(images), 2))
         return FasterRCNNOutputs(first, RegionOutputs(logits, offsets, regions, mask, first.seeds ^ 1, sizes))
 
     def _images(self, given: Mapping[str, Any]) -> jax.Array:
         if set(given) not in ({"image"}, TRUE_BOXES):
             raise DtypeError(
-                explain("FasterRCNN", "x", got=f"a dict of {sorted(given)}",
+                explain("FasterRCNN", "x", got=f"a dict of {sorted(map(str, given))}",
                         expected=f"images, or a dict of {sorted(TRUE_BOXES)}", fix="pass the images alone")
             )  # fmt: skip
         images = _checks.floating("FasterRCNN", "x", given["image"])
         check_layout("FasterRCNN", images, ("height", "width"), self.options.in_channels)
         return images
 
-    def _first(self, features: jax.Array, stride: int) -> ProposalOutputs:
+    def _first(self, features: jax.Array, places: jax.Array) -> ProposalOutputs:
         objectness, offsets = (_single(said) for said in self.proposer(features))
-        batch, rows, columns, _ = features.shape
-        places = anchors.grid(rows, columns, stride=stride, shapes=self.options.anchors)
-        seeds = jnp.zeros(batch, jnp.uint32)
+        seeds = jnp.zeros(len(features), jnp.uint32)
         if not self.deterministic:
-            seeds = jax.random.bits(self.rngs(), (batch,), jnp.uint32)
+            seeds = jax.random.bits(self.rngs(), seeds.shape, jnp.uint32)
         return ProposalOutputs(objectness, offsets, jnp.broadcast_to(places, offsets.shape), seeds)
 
-    def _proposals(self, first: ProposalOutputs, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _proposals(
+        self, first: ProposalOutputs, places: jax.Array, images: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         options = self.options
         _, height, width, _ = images.shape
-        return propose(first.objectness, first.offsets, first.anchors[0], (height, width),
+        return propose(first.objectness, first.offsets, places, (height, width),
                        count=options.proposals, candidates=options.candidates,
                        iou_threshold=options.proposal_iou, min_size=options.min_size)  # fmt: skip
 

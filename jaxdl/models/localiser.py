@@ -103,7 +103,8 @@ def localise(
 ) -> Detections:
     """Read ``[p, bx, by, bh, bw, c1, ...]`` as detections, one place an image, its score the chance p.
 
-    It is pure, and may be compiled together with the network. Outputs that hold NaN detect nothing.
+    It is pure, and may be compiled together with the network. Outputs that hold NaN, or a box that is not
+    finite, detect nothing.
 
     Args:
         outputs: floating array (batch, 5 + classes).
@@ -131,6 +132,7 @@ def localise(
     parts, (height, width) = _localisation.parts(op, outputs), _checks.height_width(op, "size", size)
     score = _localisation.present(parts.presence, form)
     known = ~jnp.isnan(jnp.concatenate([parts.presence[:, None], *parts[1:]], -1)).any(-1)
+    known &= jnp.isfinite(parts.box).all(-1)
     mask = (known & (score >= score_threshold))[:, None]
     inside = clip(_localisation.pixels(parts.box, (height, width))[:, None], height, width)
     labels = jnp.argmax(parts.classes, -1)[:, None].astype(jnp.int32)

@@ -104,8 +104,8 @@ class RCNN(nnx.Module):
             return self._said(_checks.floating("RCNN", "x", x))
         found, options = _proposed.read("RCNN", x, self.options.in_channels), self.options
         crops = warp(found.images, found.regions, size=options.crop_size, context=options.context)
-        said = self._said(crops.reshape(-1, *crops.shape[2:]))
-        logits, offsets = (part.reshape(*found.mask.shape, -1) for part in said)
+        said = self._said(crops.reshape(found.mask.size, *crops.shape[2:]))
+        logits, offsets = (part.reshape(*found.mask.shape, part.shape[-1]) for part in said)
         seeds = jnp.zeros(len(logits), jnp.uint32)
         return RegionOutputs(logits, offsets, found.regions, found.mask, seeds, found.sizes)
 

@@ -1,10 +1,12 @@
 """Boxes drawn over images: what every picture of detection is made with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl import _checks
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.plot import _figure
 
@@ -30,7 +32,7 @@ def picture(op: str, image: Any) -> np.ndarray:
     """Return (height, width) or (height, width, 3)."""
     array = np.asarray(image)
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
+    if array.size == 0 or (array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3)):
         raise ShapeError(
             explain(op, "image", got=f"of shape {np.shape(image)}",
                     expected="(height, width), (height, width, 1) or (height, width, 3)",
@@ -48,7 +50,7 @@ def sheet(op: str, images: Any, columns: int, size: float, title: float) -> tupl
                     fix="images[None] makes one image a batch")
         )  # fmt: skip
     pictures = [picture(op, image) for image in np.asarray(images)]
-    columns = min(columns, len(pictures))
+    columns = min(_checks.positive_integer(op, "columns", columns), len(pictures))
     height, width = pictures[0].shape[:2]
     figure = _figure.figure(
         columns, rows=-(-len(pictures) // columns), panel_size=(size, size * height / width + title)
@@ -117,8 +119,8 @@ def draw(
     if not np.isfinite(array[shown]).all():
         raise FormatError(explain(op, "boxes", got="not finite", expected="corners in pixels",
                                   fix="mask out what is no box"))  # fmt: skip
-    if names is not None and columns[0] is not None:
-        _check_names(op, columns[0][shown], names)
+    if columns[0] is not None:
+        _check_labels(op, columns[0][shown], names)
     height, width = picture.shape[:2]
     thick = 0.7 if columns[0] is None else 1.2
     for i in np.flatnonzero(shown):
@@ -130,6 +132,16 @@ def draw(
         if words:
             _label(axes, " ".join(words), hue, array[i], width, height)
     axes.set(xlim=(0, width), ylim=(height, 0))
+
+
+def _check_labels(op: str, labels: np.ndarray, names: Sequence[str] | None) -> None:
+    classes = math.inf if names is None else len(names)
+    bad = ~((labels >= 0) & (labels < classes) & (labels % 1 == 0))
+    if bad.any():
+        raise FormatError(
+            explain(op, "labels", got=f"{labels[bad][0]:g}", expected=f"class numbers in [0, {classes})",
+                    fix="give every class a name, or mask out what is no object")
+        )  # fmt: skip
 
 
 def _outline(axes: "Axes", box: np.ndarray, hue: str, **style: Any) -> None:
@@ -155,12 +167,3 @@ def _label(axes: "Axes", text: str, hue: str, box: np.ndarray, width: int, heigh
         ha="right" if right else "left", va="top" if inside else "bottom",
         bbox={"boxstyle": "square,pad=0.12", "facecolor": hue, "alpha": 0.85, "edgecolor": "none"},
     )  # fmt: skip
-
-
-def _check_names(op: str, labels: np.ndarray, names: Sequence[str]) -> None:
-    unknown = labels[(labels < 0) | (labels >= len(names))]
-    if len(unknown):
-        raise FormatError(
-            explain(op, "labels", got=f"{unknown[0]}, with {len(names)} names",
-                    expected=f"labels in [0, {len(names)})", fix="name every class")
-        )  # fmt: skip

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxdl.boxes import Detections
 from jaxdl.plot import _boxes, _figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from jaxdl.boxes import Detections
 
 
 def boxes(
@@ -45,7 +44,7 @@ def boxes(
     Raises:
         MissingExtraError: matplotlib is not installed.
         ShapeError: an image or an array of another shape.
-        FormatError: a box that is drawn is not finite.
+        FormatError: a box that is drawn is not finite, or its class has no name.
 
     Example:
         >>> import numpy as np
@@ -92,7 +91,7 @@ def objects(
     Raises:
         MissingExtraError: matplotlib is not installed.
         ShapeError: arrays that do not fit each other, or no image.
-        FormatError: a box that is drawn is not finite.
+        FormatError: a box that is drawn is not finite, or its class has no name.
 
     Example:
         >>> import numpy as np
@@ -113,7 +112,7 @@ def objects(
 
 def detections(
     images: Any,
-    found: "Detections",
+    found: Detections,
     targets: Mapping[str, Any] | None = None,
     *,
     names: Sequence[str] | None = None,
@@ -140,8 +139,9 @@ def detections(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: `found` is no `Detections`.
         ShapeError: arrays that do not fit each other, or no image.
-        FormatError: a box that is drawn is not finite.
+        FormatError: a box that is drawn is not finite, or its class has no name.
 
     Example:
         >>> import numpy as np
@@ -153,6 +153,7 @@ def detections(
         '1 object, 1 detection'
     """
     op = "plot.detections"
+    _figure.require(op, "found", found, Detections, "boxes.Detections(**found)")
     figure, pictures = _boxes.sheet(op, images, columns, size, 0.22)
     parts = [_boxes.part(op, "found", found._asdict(), name, len(pictures)) for name in found._fields]
     truth = None if targets is None else [

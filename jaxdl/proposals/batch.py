@@ -63,7 +63,10 @@ def propose(
 
 
 def _batch(images: Any) -> np.ndarray:
-    batch = np.asarray(images)
+    try:
+        batch = np.asarray(images)
+    except ValueError:  # images of several sizes
+        batch = np.empty(0)
     if batch.ndim not in (3, 4) or len(batch) == 0:
         raise ShapeError(
             explain("propose", "images", got=f"of shape {batch.shape}",

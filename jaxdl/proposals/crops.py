@@ -14,6 +14,7 @@ from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.kernels import roi
 from jaxdl.losses import OFFSET_SCALES
 from jaxdl.losses.regions import UNIT_BOX
+from jaxdl.proposals import _objects
 
 # Bilinear samples along each side of a pixel of a crop: more than one, as most regions are shrunk.
 SAMPLES = 2
@@ -69,6 +70,7 @@ def add_truth(boxes: Any, mask: Any, targets: Mapping[str, Any]) -> tuple[np.nda
         it is False hold zeros.
 
     Raises:
+        DtypeError: no dict of boxes and mask, or no numbers.
         ShapeError: arrays that do not fit each other.
 
     Example:
@@ -77,19 +79,7 @@ def add_truth(boxes: Any, mask: Any, targets: Mapping[str, Any]) -> tuple[np.nda
         >>> boxes.shape, mask.tolist()
         ((1, 5, 4), [[True, False, True, False, False]])
     """
-    pairs = [(np.asarray(targets["boxes"], np.float32), np.asarray(targets["mask"]) != 0),
-             (np.asarray(boxes, np.float32), np.asarray(mask) != 0)]  # fmt: skip
-    for name, (array, flags) in zip(("targets", "boxes"), pairs):
-        if array.ndim != 3 or array.shape[-1] != 4 or array.shape[:2] != flags.shape:
-            raise ShapeError(
-                explain("add_truth", name, got=f"of shape {array.shape} with a mask {flags.shape}",
-                        expected="(images, places, 4) with a mask (images, places)", fix="pass a batch")
-            )  # fmt: skip
-    if len(pairs[0][0]) != len(pairs[1][0]):
-        raise ShapeError(
-            explain("add_truth", "targets", got=f"of {len(pairs[0][0])} images",
-                    expected=f"{len(pairs[1][0])}, as of the boxes", fix="pass those of the same images")
-        )  # fmt: skip
+    pairs = _objects.both("add_truth", boxes, mask, targets, np.float32)[::-1]
     both = np.concatenate([array for array, _ in pairs], 1), np.concatenate([flags for _, flags in pairs], 1)
     return np.where(both[1][..., None], both[0], 0), both[1]
 
@@ -150,10 +140,12 @@ def crops(
         Girshick (2015), section 2.3, whose sampling replaces the two stages of Girshick et al. (2014).
     """
     op, key = "crops", _checks.key("crops", key)
-    pictures, places = _checks.array(op, "images", images), jnp.asarray(boxes, jnp.float32)
+    pictures, places = _checks.array(op, "images", images), _array(op, "boxes", boxes).astype(jnp.float32)
     _layout(op, pictures, boxes_of.formats.checked(op, "boxes", places))
-    there, sizes = jnp.asarray(mask) != 0, _sizes(op, size, context)
+    there, sizes = _array(op, "mask", mask) != 0, _sizes(op, size, context)
     count = _checks.positive_integer(op, "count", count)
+    for name, share in (("positive", positive), ("positive_fraction", positive_fraction)):
+        _checks.in_range(op, name, share, 0, np.nextafter(1, 2), "[0, 1]")
     truth = boxes_of.truth(op, targets, num_classes)
     good = np.asarray(truth.good)
     if places.shape[:2] != there.shape or good.shape != there.shape[:1]:
@@ -229,6 +221,10 @@ def _grown(boxes: jax.Array, factor: float) -> jax.Array:
     """Return boxes whose sides are `factor` times as long, around the same centres."""
     centre, half = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) * (factor / 2)
     return jnp.concatenate([centre - half, centre + half], -1)
+
+
+def _array(op: str, argument: str, value: Any) -> jax.Array:
+    return _checks.array(op, argument, np.asarray(value) if isinstance(value, list | tuple) else value)
 
 
 def _sizes(op: str, size: Any, context: Any) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.proposals import _objects
 
 
 def recall(boxes: Any, mask: Any, targets: Mapping[str, Any], *, iou_threshold: float = 0.5) -> np.ndarray:
@@ -24,6 +24,7 @@ def recall(boxes: Any, mask: Any, targets: Mapping[str, Any], *, iou_threshold: 
         (places,) float64 in [0, 1], never falling; NaN where there is no object at all.
 
     Raises:
+        DtypeError: no dict of boxes and mask, or no numbers.
         ShapeError: arrays that do not fit each other.
         ValueError: the threshold is out of range.
 
@@ -34,20 +35,7 @@ def recall(boxes: Any, mask: Any, targets: Mapping[str, Any], *, iou_threshold: 
         [0.0, 1.0]
     """
     _checks.in_range("recall", "iou_threshold", iou_threshold, 1e-9, np.nextafter(1, 2), "a number in (0, 1]")
-    found, there = np.asarray(boxes, np.float64), np.asarray(mask) != 0
-    objects, wanted = np.asarray(targets["boxes"], np.float64), np.asarray(targets["mask"]) != 0
-    for name, array, flags in (("boxes", found, there), ("targets", objects, wanted)):
-        if array.ndim != 3 or array.shape[-1] != 4 or array.shape[:2] != flags.shape:
-            raise ShapeError(
-                explain("recall", name, got=f"of shape {array.shape} with a mask {flags.shape}",
-                        expected="(images, places, 4) with a mask (images, places)",
-                        fix="pass a batch of images")
-            )  # fmt: skip
-    if len(found) != len(objects):
-        raise ShapeError(
-            explain("recall", "targets", got=f"of {len(objects)} images",
-                    expected=f"{len(found)}, as of the boxes", fix="pass the objects of the same images")
-        )  # fmt: skip
+    (found, there), (objects, wanted) = _objects.both("recall", boxes, mask, targets, np.float64)
     hit = (_overlaps(found, objects) >= iou_threshold) & there[:, :, None] & wanted[:, None, :]
     with np.errstate(invalid="ignore"):
         return np.logical_or.accumulate(hit, axis=1).sum((0, 2)) / np.float64(wanted.sum())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxdl.data import ObjectImages, load_coco
-from jaxdl.errors import FormatError
+from jaxdl.errors import DtypeError, FormatError
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -137,3 +137,6 @@ def test_other_doors(tmp_path: Path) -> None:
         load(tmp_path, WHOLE, max_json=100)
     with pytest.raises(ValueError, match="'channels' is 4"):
         load(tmp_path, WHOLE, channels=4)
+    for name in ("max_json", "max_pixels", "max_bytes"):
+        with pytest.raises(DtypeError, match=f"'{name}' is None"):
+            load(tmp_path, WHOLE, **{name: None})

@@ -190,6 +190,9 @@ BAD: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     ((KEY, 2), {"labels": np.array([1, 2])}, ShapeError, "2 labels; expected one for each of the 3"),
     ((KEY, 2), {"labels": np.array([1, 2, -3])}, FormatError, "-3 at 2"),
     ((KEY, 2), {"labels": np.array([1.0, 2, 3])}, DtypeError, "integers"),
+    ((KEY, 2), {"labels": np.array([1, 2, 2**32 + 3])}, FormatError, "4294967299 at 2"),
+    ((KEY, 2), {"labels": [1, [2, 3]]}, DtypeError, "integers"),
+    ((KEY, 2), {"images": [np.zeros((8, 8)), np.zeros((9, 9))]}, DtypeError, "numbers"),
     ((KEY, 2), {"images": scene_digits(*glyphs())}, ShapeError, "leave the labels out"),
 ]  # fmt: skip
 
@@ -211,4 +214,8 @@ def test_other_doors() -> None:
         scene_batches(KEY, 3, steps=0, **GOOD)
     with pytest.raises(DtypeError, match="typed PRNG key"):
         compose_scene(jnp.zeros(2, jnp.uint32), scene_digits(*glyphs()))
+    with pytest.raises(DtypeError, match="'config' is a dict; expected a SceneConfig"):
+        scene_batches(KEY, 3, steps=1, **GOOD, config={})  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="'config' is a int"):
+        compose_scene(KEY, scene_digits(*glyphs()), 96)  # type: ignore[arg-type]
     assert SceneConfig(size=96) == SceneConfig(size=(96, 96), places=8)

@@ -177,6 +177,11 @@ def test_turned_images_and_empty_folders(root: Path) -> None:
         ({"ignore": ("hard",)}, ValueError, "'ignore' is 'hard'"),
         ({"size": 30, "max_bytes": 100}, FormatError, "8100 bytes, more than 100"),
         ({"max_pixels": 100}, FormatError, "more than the 100 allowed"),
+        ({"max_pixels": None}, DtypeError, "'max_pixels' is None"),
+        ({"max_bytes": 1e9}, DtypeError, "'max_bytes' is 1000000000.0"),
+        ({"ignore": None}, ValueError, "'ignore' is None"),
+        ({"classes": 5}, DtypeError, "'classes' is 5"),
+        ({"one_based": "no"}, ValueError, "'one_based' is 'no'"),
     ],
 )
 def test_bad_arguments(root: Path, options: Any, error: type[Exception], words: str) -> None:

@@ -43,13 +43,14 @@ CALLS: tuple[Call, ...] = (
             ((), {"shapes": ()}, ShapeError, r"of shape \(0,\)"),
             ((), {"shapes": ((4, 0),)}, ValueError, "sides above 0"),
             ((), {"shapes": (("a", "b"),)}, DtypeError, "pairs"),
-            ((), {"shapes": ((4, 4), (4,))}, DtypeError, "pairs"),
+            ((), {"shapes": ((1, 2), (3,))}, DtypeError, "pairs"),
         ),
     ),
     (
         "anchors.shapes", anchors.shapes,
         (
             ((16,), {}, DtypeError, "'sizes' is 16; expected a tuple"),
+            (((16, (32, 64)),), {}, DtypeError, "'sizes' is .16, .32, 64..; expected a tuple of numbers"),
             (((16,), ()), {}, ValueError, "'ratios' is empty"),
             (((16,), (0.0,)), {}, ValueError, r"'ratios' is 0.0; expected \(0, inf\)"),
             (((float("inf"),),), {}, ValueError, "'sizes' is inf"),

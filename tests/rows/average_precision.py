@@ -49,17 +49,20 @@ BAD: tuple[Bad, ...] = (
     (wanted(ignore=ONE[0]), CALL, ShapeError, "'targets.ignore'"),
     (both(mask=ONE[0] != 0), CALL, ShapeError, r"expected \(images, places\)"),
     (both(labels=ONE), CALL, DtypeError, "'detections.labels' is of dtype float64"),
+    (both(labels=[[0, 1], [2]]), CALL, DtypeError, "'detections.labels' is of dtype object"),
     ((OBJECTS, OBJECTS), CALL, DtypeError, "a dict without 'scores'"),
     ((FOUND, BOX), CALL, DtypeError, "a ndarray without 'boxes'"),
     ((FOUND, OBJECTS), {"num_classes": 0}, ValueError, "'num_classes' is 0"),
     ((FOUND, OBJECTS), CALL | {"sizes": (9.0, 4.0)}, ValueError, "areas above 0 that rise"),
     ((FOUND, OBJECTS), CALL | {"sizes": 9.0}, ValueError, "areas above 0 that rise"),
+    ((FOUND, OBJECTS), CALL | {"sizes": ("a",)}, ValueError, "areas above 0 that rise"),
     ((FOUND, OBJECTS), CALL | {"max_detections": 0}, ValueError, "'max_detections' is 0"),
 )
 OWN: tuple[Bad, ...] = (
     ((FOUND, OBJECTS), CALL | {"thresholds": (0.5, 1.5)}, ValueError, r"expected \[0, 1\]"),
     ((FOUND, OBJECTS), CALL | {"thresholds": float("nan")}, ValueError, r"expected \[0, 1\]"),
     ((FOUND, OBJECTS), CALL | {"thresholds": ()}, DtypeError, "'thresholds'"),
+    ((FOUND, OBJECTS), CALL | {"thresholds": (0.5, (0.6, 0.7))}, DtypeError, "'thresholds'"),
     ((FOUND, OBJECTS), CALL | {"interpolation": "voc"}, ValueError, "one of 'all', '11', '101'"),
     ((FOUND, OBJECTS), CALL | {"matching": "greedy"}, ValueError, "one of 'free', 'best'"),
 )

@@ -71,6 +71,7 @@ CALLS: tuple[Call, ...] = (
         (
             ((IMAGE,), {}, ShapeError, r"images\[None\] for a single image"),
             ((IMAGES[:0],), {}, ShapeError, "at least one image"),
+            (([IMAGE, IMAGE[1:]],), {}, ShapeError, "at least one image"),
             ((IMAGES + 2.0,), {}, FormatError, r"expected uint8, or floats in \[0, 1\]"),
             ((IMAGES,), {"processes": 0}, ValueError, "'processes' is 0"),
             ((IMAGES,), {"progress": "loud"}, ValueError, "one of 'bar', 'off'"),
@@ -83,6 +84,9 @@ CALLS: tuple[Call, ...] = (
             ((BOX[0], ONE, OBJECTS), {}, ShapeError, r"'boxes' is of shape \(1, 4\)"),
             ((BOX, ONE[0], OBJECTS), {}, ShapeError, r"with a mask \(1,\)"),
             ((BOX.repeat(2, 0), ONE.repeat(2, 0), OBJECTS), {}, ShapeError, "expected 2, as of the boxes"),
+            ((BOX, ONE, {"boxes": BOX}), {}, DtypeError, r"'targets' is a dict of \['boxes'\]"),
+            ((BOX, ONE, None), {}, DtypeError, "'targets' is a NoneType"),
+            ((BOX, "all", OBJECTS), {}, DtypeError, "'boxes' is not all numbers"),
             ((BOX, ONE, OBJECTS), {"iou_threshold": 0}, ValueError, r"a number in \(0, 1\]"),
             ((BOX, ONE, OBJECTS), {"iou_threshold": 1.5}, ValueError, "'iou_threshold' is 1.5"),
         ),
@@ -103,6 +107,8 @@ CALLS: tuple[Call, ...] = (
         (
             ((BOX[0], ONE, OBJECTS), {}, ShapeError, r"'boxes' is of shape \(1, 4\)"),
             ((BOX, ONE, OBJECTS | {"mask": ONE[0]}), {}, ShapeError, "'targets' is of shape"),
+            ((BOX, ONE, {"mask": ONE}), {}, DtypeError, r"'targets' is a dict of \['mask'\]"),
+            (([[0.0], [0.0, 1.0]], ONE, OBJECTS), {}, DtypeError, "'boxes' is not all numbers"),
             ((BOX.repeat(2, 0), ONE.repeat(2, 0), OBJECTS), {}, ShapeError, "expected 2, as of the boxes"),
         ),
     ),
@@ -114,6 +120,9 @@ CALLS: tuple[Call, ...] = (
             crops(2, BOX[0], ShapeError, r"boxes\[None\] for a single image"),
             crops(3, ONE[0], ShapeError, r"'mask' is of shape \(1,\)"),
             crops(2, BOX[..., ::-1], FormatError, "at image 0, place 0; expected finite x1 <= x2"),
+            crops(3, None, DtypeError, "'mask' is a NoneType"),
+            crops(2, "all", DtypeError, "'boxes' is a str"),
+            crops(None, None, DtypeError, "'positive' is a list", positive=[0.5]),
             crops(3, 0 * ONE, FormatError, "no region in any image"),
             crops(4, OBJECTS | {"labels": np.array([[10]])}, FormatError, r"image 0; .* \[0, 10\)"),
             crops(4, OBJECTS | {"boxes": BOX[..., ::-1]}, FormatError, "x2 > x1"),
@@ -127,6 +136,12 @@ CALLS: tuple[Call, ...] = (
         (
             ((OUTPUTS.logits, {}), {}, DtypeError, "expected a CropOutputs"),
             ((OUTPUTS, {"labels": OFFSETS, "offsets": OFFSETS}), {}, DtypeError, r"targets\['labels'\]"),
+            ((OUTPUTS, {"labels": LABELS}), {}, DtypeError, "'targets' is without 'offsets'"),
+            ((OUTPUTS, LABELS), {}, DtypeError, "expected a dict of labels and offsets"),
+            (
+                (OUTPUTS._replace(logits=OFFSETS[:, :1]), {"labels": LABELS, "offsets": OFFSETS}),
+                {}, ShapeError, "the background first",
+            ),
             ((OUTPUTS, {"labels": LABELS[None], "offsets": OFFSETS}), {}, ShapeError, r"expected \(2,\)"),
             ((OUTPUTS, {"labels": LABELS, "offsets": OFFSETS[:1]}), {}, ShapeError, r"expected \(2, 4\)"),
             (
@@ -143,6 +158,8 @@ CALLS: tuple[Call, ...] = (
             ((REGIONS,), {"score_threshold": 2.0}, ValueError, "'score_threshold' is 2"),
             ((REGIONS,), {"iou_threshold": -1.0}, ValueError, "'iou_threshold' is -1"),
             ((REGIONS,), {"max_outputs": 0}, ValueError, "'max_outputs' is 0"),
+            ((REGIONS._asdict(),), {}, DtypeError, "is a dict; expected a RegionOutputs"),
+            ((REGIONS._replace(mask=jnp.ones((1, 4))),), {}, ShapeError, "'outputs.mask' is of shape"),
         ),
     ),
 )  # fmt: skip

@@ -47,6 +47,12 @@ COMMON: tuple[Bad, ...] = (
     ((), {"lambda_coord": -1.0}, ValueError, r"'lambda_coord' is -1.0; expected \[0, inf\)"),
     ((), {"lambda_noobj": jnp.ones(2)}, DtypeError, "'lambda_noobj' is a"),
     ((), {"targets": FEW}, ShapeError, "an image each of outputs"),
+    (
+        (),
+        {"targets": {"label" if k == "labels" else k: v for k, v in TARGETS.items()}},
+        ValueError,
+        "without 'labels'",
+    ),
 )
 CALLS: tuple[Call, ...] = (
     ("losses.yolo_v1", v1, (*COMMON, ((FREE,), {}, ShapeError, "what models.Yolo of form='v1' returns"))),
@@ -57,6 +63,7 @@ CALLS: tuple[Call, ...] = (
             ((V1,), {}, ShapeError, "what models.Yolo of form='anchors' returns"),
             ((), {"anchors": ((4, 4),)}, ShapeError, r"of shape \(1, 2\); expected \(2, 2\)"),
             ((), {"anchors": ((4, 4), (4, -1))}, ValueError, "sides above 0"),
+            ((), {"anchors": ((4, 4), (4,))}, DtypeError, "'anchors' is"),
             ((), {"ignore_threshold": 1.5}, ValueError, r"\[0, 1\]"),
             ((), {"class_loss": "hinge"}, ValueError, "one of 'softmax', 'binary'"),
         ),

@@ -69,7 +69,8 @@ def zoom_with_boxes(
 
     ``y[p] = x[(p - o) / s]``, bilinear, with s uniform in the logarithm and o uniform between 0 and
     ``(1 - s) * side``; outside of the image there is 0. Boxes ``s * box + o`` are cut at the frame; an
-    object of which less than a share `visible` of its area is left is dropped, as if it were not there.
+    object of which less than a share `visible` of its area is left is dropped, as if it were not there. A box
+    that is not finite, or has x2 < x1 or y2 < y1, is none to be dropped: it becomes NaN, as losses tell.
     The targets change as the images do: call it in a step of your own, or on the batches of a `Stream`.
 
     Args:
@@ -108,7 +109,9 @@ def zoom_with_boxes(
     zoomed = jax.vmap(_zoomed)(images, scales, offsets).astype(images.dtype)
     moved = parts["boxes"] * scales[:, None, None] + jnp.tile(offsets, 2)[:, None]
     cut = boxes.clip(moved, height, width)
-    kept = (parts["mask"] != 0) & (boxes.area(cut) >= visible * boxes.area(moved))
+    # What is no box stays, for the loss to tell.
+    cut = jnp.where(boxes.valid(parts["boxes"])[..., None], cut, jnp.nan)
+    kept = (parts["mask"] != 0) & ~(boxes.area(cut) < visible * boxes.area(moved))
     return zoomed.reshape(jnp.shape(x)), _packed({**parts, "boxes": cut}, kept)
 
 
