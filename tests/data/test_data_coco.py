@@ -94,7 +94,7 @@ BAD: dict[str, tuple[Callable[[Any], Any], str]] = {
     "category name": (cut("categories", 0, "name"), "category 90, field 'name' is missing"),
     "unknown image": (put("annotations", 0, "image_id", 4), r"annotation 1 \(image 4\).* is of no image"),
     "unknown": (put("annotations", 0, "category_id", 5), r"\(image 7\), field 'category_id' is 5"),
-    "no box": (cut("annotations", 0, "bbox"), r"annotation 1 \(image 7\), field 'bbox' is None"),
+    "no box": (cut("annotations", 0, "bbox"), r"annotation 1 \(image 7\), field 'bbox' is missing"),
     "short": (put("annotations", 0, "bbox", [1, 2, 3]), r"'bbox' is \[1, 2, 3\]; expected \[x, y, width"),
     "words": (put("annotations", 0, "bbox", [1, 2, "3", 4]), "expected .x, y, width, height"),
     "endless": (put("annotations", 0, "bbox", [1, 2, 10**400, 4]), "expected .x, y, width, height"),
