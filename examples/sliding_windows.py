@@ -1,8 +1,8 @@
 """A classifier of 14-pixel windows slides over scenes as one convolution, and so detects digits.
 
-Reached (seed 0): average precision .931 on 100 held-out scenes of 6 to 14 digits; the 1,764 windows of a scene
-of 96 x 96 in one convolution give the outputs of cropping every window bit by bit, in 3.6 milliseconds instead
-of 20. 20 seconds on two cores in all.
+Reached (seed 0): average precision .931 on 100 held-out scenes of 6 to 14 digits; the 1,764 windows of a
+scene of 96 x 96 in one convolution give the outputs of cropping every window bit by bit, in 3.6 milliseconds
+instead of 20. 20 seconds on two cores in all.
 
 Run by `python examples/sliding_windows.py [--seed 0] [--out out/sliding_windows]`. The classifier is trained
 on windows cut out of scenes: a digit in the middle, or the background, parts of digits among it. Its dense
