@@ -12,7 +12,7 @@ import pytest
 from jaxdl.data import ObjectImages, load_coco
 from jaxdl.errors import DtypeError, FormatError
 
-Image = pytest.importorskip("PIL.Image")
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed; it reads the images")
 
 WHOLE: dict[str, Any] = {
     "images": [

@@ -10,7 +10,7 @@ import pytest
 from jaxdl.data import load_voc
 from jaxdl.errors import DtypeError, FormatError, MissingExtraError, ShapeError
 
-Image = pytest.importorskip("PIL.Image")
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed; it reads the images")
 
 
 def one(name: str, *corners: float, flags: str = "") -> str:
