@@ -27,6 +27,7 @@ from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.dates import dates as dates
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
+from jaxdl.data.drawings import Drawings as Drawings
 from jaxdl.data.folder import load_folder as load_folder
 from jaxdl.data.folds import Folds as Folds
 from jaxdl.data.folds import folds as folds
@@ -34,6 +35,7 @@ from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.object_images import ObjectImages as ObjectImages
+from jaxdl.data.omniglot import load_omniglot as load_omniglot
 from jaxdl.data.one_hot import one_hot as one_hot
 from jaxdl.data.scene_config import SceneConfig as SceneConfig
 from jaxdl.data.scene_digits import SceneDigits as SceneDigits
