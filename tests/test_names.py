@@ -47,8 +47,8 @@ NAMES = {
     "train.shard": "data_parallel fsdp members Plan",
     "data": "split split_classes folds one_hot Dataset Drawings load_omniglot load_people people "
     "load_digits load_iris load_wine load_breast_cancer load_diabetes load_cifar volumes waveforms "
-    "scenes scene_batches compose_scene scene_digits load_scene_digits load_voc load_coco Vocabulary pad windows load_names "
-    "load_lines load_text adding copying brackets dates",
+    "scenes scene_batches compose_scene scene_digits load_scene_digits load_voc load_coco Vocabulary "
+    "pad windows load_names load_lines load_text adding copying brackets dates",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",

@@ -133,11 +133,11 @@ def draw(who: Person, how: Shot, size: int) -> jax.Array:
     v = (jnp.cos(roll) * y - jnp.sin(roll) * x) / how.zoom
     canvas = _behind(who, how, u, v, line, soft)
     canvas = _head(who, how, u, v, canvas, soft)
-    return jnp.clip(canvas * how.white, 0, 1).reshape(size, 2, size, 2, 3).mean((1, 3))
+    return jnp.clip(canvas * how.white[None, None], 0, 1).reshape(size, 2, size, 2, 3).mean((1, 3))
 
 
 def _over(canvas: jax.Array, mask: jax.Array, colour: jax.Array) -> jax.Array:
-    return canvas + mask[..., None] * (colour - canvas)
+    return canvas + mask[..., None] * (jnp.broadcast_to(colour, canvas.shape) - canvas)
 
 
 def _inside(distance: jax.Array, soft: Length) -> jax.Array:
@@ -153,7 +153,7 @@ def _ellipse(x: jax.Array, y: jax.Array, width: Length, height: Length, soft: Le
 def _behind(who: Person, how: Shot, u: jax.Array, v: jax.Array, line: jax.Array, soft: Length) -> jax.Array:
     """Draw the wall, the shoulders, the neck and the hair behind the head."""
     along = (0.5 + 0.5 * (how.slope * line[None, :] + (1 - jnp.abs(how.slope)) * line[:, None]))[..., None]
-    canvas = how.ground[0] * along + how.ground[1] * (1 - along)
+    canvas = how.ground[None, None, 0] * along + how.ground[None, None, 1] * (1 - along)
     strands = _inside(jnp.abs(u) - (1 + who.volume) * who.width, soft) * _inside(jnp.abs(v - 0.1) - 1.2, soft)
     long = strands * _inside(who.length - v, soft) * _inside(v - 0.3, soft) * (who.length < 0)
     crown = _ellipse(u, v - 0.02, (1 + who.volume) * who.width, 1 + who.volume, soft)
@@ -268,4 +268,4 @@ def _hair(who: Person, face: jax.Array, x: jax.Array, y: jax.Array, z: jax.Array
     top = _inside(line - y, soft) * jnp.where(who.hairline < 0.8, 1.0, _inside(z - 0.55, 0.1))
     sides = _inside(z - 0.28, 0.06) * _inside(jnp.minimum(who.length, 0.3) - y, soft)
     shine = 0.85 + 0.3 * jnp.exp(-(((y - 0.75) / 0.15) ** 2))
-    return _over(face, jnp.maximum(top, sides), who.hair * shine[..., None])
+    return _over(face, jnp.maximum(top, sides), who.hair[None, None] * shine[..., None])

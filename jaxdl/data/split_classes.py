@@ -30,7 +30,7 @@ def split_classes(dataset: Dataset, sizes: Sequence[int], *, seed: int = 0) -> t
     >>> people = Dataset(np.zeros((6, 2)), [0, 0, 1, 1, 2, 2], classes=("Ada", "Emmy", "Kurt"))
     >>> train, test = split_classes(people, (2, 1), seed=0)
     >>> train.classes, test.classes, test.targets.tolist()
-    (('Ada', 'Kurt'), ('Emmy',), [0, 0])
+    (('Emmy', 'Kurt'), ('Ada',), [0, 0])
     """
     op = "split_classes"
     if dataset.classes is None or np.ndim(dataset.targets) != 1:
