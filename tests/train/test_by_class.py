@@ -1,12 +1,16 @@
 """Batches of some classes with some examples of each, drawn inside the compiled run."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl import optim
 from jaxdl.data import Dataset
-from jaxdl.errors import DtypeError, ShapeError
-from jaxdl.train import ByClass, batch_order, by_class
+from jaxdl.errors import DtypeError, FormatError, ShapeError
+from jaxdl.layers import Linear
+from jaxdl.net import functional
+from jaxdl.train import ByClass, Spec, batch_order, by_class, fit
 
 KEY = jax.random.key(1)
 SIZES = (3, 4, 9, 5, 3)
@@ -89,3 +93,39 @@ def test_batches_that_do_not_fit(batch_size: int) -> None:
 def test_labels_of_other_data() -> None:
     with pytest.raises(ShapeError, match="the classes of 4 examples"):
         draw(1, by_class([0, 0, 1, 1], per_class=2), 4)
+
+
+WIDE = functional(lambda rngs: Linear(3, 2, rngs=rngs))
+POINTS = np.random.default_rng(1).normal(size=(len(LABELS), 3)).astype(np.float32)
+
+
+def spread(embeddings: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return how far each embedding lies from the mean of its own label in the batch."""
+    same = (labels[:, None] == labels[None]).astype(embeddings.dtype)
+    mean = same @ embeddings / same.sum(axis=1, keepdims=True)
+    return jnp.square(embeddings - mean).sum(axis=-1)
+
+
+def test_labels_of_embeddings_have_no_bound() -> None:
+    run = {"loss": spread, "optimizer": optim.sgd(0.1), "epochs": 3, "batch_size": 6, "progress": "off",
+           "shuffle": by_class(LABELS, per_class=2)}  # fmt: skip
+    with pytest.raises(
+        FormatError, match=r"labels in \[0, 2\).*labels='identities' where the outputs are emb"
+    ):
+        fit(WIDE, (POINTS, LABELS), **run)
+    people = Dataset(POINTS[:4], [0, 0, 1, 1], classes=("ada", "bo"))
+    others = Dataset(POINTS[4:8], [0, 0, 1, 1], classes=("cy", "di"))
+    valid = fit(
+        WIDE, people, valid=others, labels="identities", **(run | {"shuffle": "none", "batch_size": 4})
+    )
+    fitted = fit(WIDE, (POINTS, LABELS), labels="identities", **run)
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+    measured = fitted.evaluate((POINTS, LABELS), loss=spread, labels="identities")["loss"]
+    by_hand = spread(jnp.asarray(fitted.predict(POINTS)), jnp.asarray(LABELS)).mean()
+    assert measured == pytest.approx(float(by_hand), rel=1e-5)
+    assert np.isfinite(valid.history["valid_loss"]).all()
+
+
+def test_other_meanings_of_labels() -> None:
+    with pytest.raises(ValueError, match="'classes', 'identities'"):
+        Spec(1, 1, labels="names")
