@@ -14,6 +14,12 @@ from .codes import maximum_a_posteriori as maximum_a_posteriori
 from .crops import CropOutputs as CropOutputs
 from .crops import crop_heads as crop_heads
 from .localisation import localisation as localisation
+from .mining import AVERAGES as AVERAGES
+from .mining import FALLBACKS as FALLBACKS
+from .mining import LACKING as LACKING
+from .mining import MININGS as MININGS
+from .mining import NEGATIVES as NEGATIVES
+from .mining import mined_triplet as mined_triplet
 from .penalties import FORMS as FORMS
 from .penalties import is_weight as is_weight
 from .penalties import l1_penalty as l1_penalty

@@ -19,6 +19,8 @@ from .alexnet import AlexNet as AlexNet
 from .alexnet import AlexNetConfig as AlexNetConfig
 from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
+from .embedder import Embedder as Embedder
+from .embedder import EmbedderConfig as EmbedderConfig
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
 from .fast_rcnn import FastRCNN as FastRCNN
