@@ -74,7 +74,7 @@ NAMES = {
     "history rate_range heat_map parallel_curves kernels signals volumes images "
     "top_patches saliency language_model gradients_by_distance accuracy_by_length "
     "attention_map samples boxes objects detections average_precision detectors "
-    "sliding_windows",
+    "sliding_windows embedding distances pairs episodes",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift "
     "subpixel_shift rotation scale shear affine elastic colour_distortion "
     "pca_noise cutout random_erasing gaussian_noise mixup cutmix compose maybe "
