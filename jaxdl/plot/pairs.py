@@ -122,7 +122,7 @@ def episodes(
         >>> flat = jnp.asarray(images.reshape(6, 64), jnp.float32)
         >>> found = few_shot(flat, np.array([0, 0, 1, 1, 2, 2]), ways=3, episodes=2, key=jax.random.key(0))
         >>> [axes.get_title() for axes in episodes(images, found).axes]
-        ['3 of 3', '1 of 3']
+        ['3 of 3', '2 of 3']
     """
     op = "plot.episodes"
     pictures = _images(op, images)
