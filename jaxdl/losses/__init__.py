@@ -6,6 +6,8 @@ from ._detectors import FasterRCNNOutputs as FasterRCNNOutputs
 from ._detectors import ProposalOutputs as ProposalOutputs
 from ._detectors import RegionOutputs as RegionOutputs
 from ._heads import WithAuxiliary as WithAuxiliary
+from .all_pairs import PAIR_AVERAGES as PAIR_AVERAGES
+from .all_pairs import batch_contrastive as batch_contrastive
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy

@@ -23,7 +23,9 @@ OPTIONS = {
     "fallback": FALLBACKS,
     "lacking": LACKING,
 }
-_Mining = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+# Of an anchor: how often each distance (n,) is added or subtracted, triplets mined, and those above 0. Its
+# loss is the sum of these distances, and of a margin for each triplet above 0.
+_Mined = tuple[jax.Array, jax.Array, jax.Array]
 
 
 def mined_triplet(
@@ -96,64 +98,59 @@ def _mined(
     embeddings: jax.Array, same: jax.Array, other: jax.Array, margin: jax.Array,
     *, mining: str, form: str, average: str, negatives: str, fallback: str, lacking: str,
 ) -> jax.Array:  # fmt: skip
-    semi_hard = partial(_semi_hard, negatives=negatives, fallback=fallback)
-    minings: dict[str, _Mining] = {"batch_all": _every, "batch_hard": _hardest, "semi_hard": semi_hard}
     d = _pairwise.table(embeddings, embeddings, form)
-    weights, mined, active = _weights(jax.lax.stop_gradient(d), same, other, margin, minings[mining])
+    minings: dict[str, Callable[..., _Mined]] = {
+        "batch_all": _every,
+        "batch_hard": _hardest,
+        "semi_hard": partial(_semi_hard, negatives=negatives, fallback=fallback),
+    }
+    rows = (jax.lax.stop_gradient(d), same, other)
+    weights, mined, active = jax.lax.map(lambda row: minings[mining](*row, margin), rows)
     count = jnp.sum(active if average == "active" else mined)
     values = (jnp.sum(weights * d, 1) + margin * active) * (len(d) / jnp.maximum(count, 1))
     possible = jnp.any(jnp.any(same, 1) & jnp.any(other, 1)) | (lacking == "zero")
     return values * _targets.poison(possible & jnp.all(jnp.isfinite(d)), d.dtype)
 
 
-def _weights(
-    d: jax.Array, same: jax.Array, other: jax.Array, margin: jax.Array, choose: _Mining
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return, anchor by anchor, how often each distance is added or subtracted; triplets mined, and active.
-
-    The loss of an anchor is the sum of these distances, and of a margin for each active triplet.
-    """
-
-    def of_anchor(row: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        distances, same, other = row
-        limits = distances + margin
-        chosen = choose(distances, limits, same[:, None] & other[None])
-        active = chosen & (distances[None] < limits[:, None])
-        as_positive, as_negative = (jnp.sum(active, axis, dtype=d.dtype) for axis in (1, 0))
-        return as_positive - as_negative, jnp.sum(chosen, dtype=d.dtype), jnp.sum(as_positive)
-
-    return jax.lax.map(of_anchor, (d, same, other))
+def _every(d: jax.Array, same: jax.Array, other: jax.Array, margin: jax.Array) -> _Mined:
+    """Mine of one anchor, d (n,) away from the others."""
+    return _counted(d, same[:, None] & other[None], margin)
 
 
-def _every(d: jax.Array, limits: jax.Array, triplets: jax.Array) -> jax.Array:
-    """Return what is mined of the `triplets` (positives, negatives) of one anchor, d (n,) away from it."""
-    return triplets
-
-
-def _hardest(d: jax.Array, limits: jax.Array, triplets: jax.Array) -> jax.Array:
-    farthest = jnp.argmax(jnp.where(jnp.any(triplets, 1), d, -jnp.inf))
-    return triplets & _at(farthest, d).T & _at(_extreme(d, triplets, "nearest"), d)
+def _hardest(d: jax.Array, same: jax.Array, other: jax.Array, margin: jax.Array) -> _Mined:
+    positive = _least(jnp.where(same, -d, jnp.inf)[None])[0] & same & jnp.any(other)
+    negative = _least(jnp.where(other, d, jnp.inf)[None])[0] & other & jnp.any(same)
+    near, far = (jnp.sum(jnp.where(chosen, d, 0)) for chosen in (positive, negative))
+    mined = jnp.any(positive).astype(d.dtype)
+    active = jnp.where(far < near + margin, mined, 0)
+    return active * (positive.astype(d.dtype) - negative.astype(d.dtype)), mined, active
 
 
 def _semi_hard(
-    d: jax.Array, limits: jax.Array, triplets: jax.Array, *, negatives: str, fallback: str
-) -> jax.Array:
+    d: jax.Array, same: jax.Array, other: jax.Array, margin: jax.Array, *, negatives: str, fallback: str
+) -> _Mined:
+    triplets = same[:, None] & other[None]
     farther = triplets & (d[None] > d[:, None])
-    chosen = farther & (d[None] < limits[:, None])
     if negatives == "nearest":
-        chosen = farther & _at(jnp.argmin(jnp.where(farther, d[None], jnp.inf), 1), d)
+        chosen = farther & _least(jnp.where(farther, d[None], jnp.inf))
+    else:
+        chosen = farther & (d[None] < (d + margin)[:, None])
     if fallback != "none":
+        sign = 1 if fallback == "nearest" else -1
         alone = ~jnp.any(chosen, 1, keepdims=True)
-        chosen |= triplets & alone & _at(_extreme(d, triplets, fallback), d)
-    return chosen
+        chosen |= triplets & alone & _least(jnp.where(other, sign * d, jnp.inf)[None])
+    return _counted(d, chosen, margin)
 
 
-def _extreme(d: jax.Array, triplets: jax.Array, which: str) -> jax.Array:
-    """Return the index of the nearest or the farthest negative."""
-    sign = 1 if which == "nearest" else -1
-    return jnp.argmin(jnp.where(jnp.any(triplets, 0), sign * d, jnp.inf))
+def _counted(d: jax.Array, chosen: jax.Array, margin: jax.Array) -> _Mined:
+    """Count the triplets (positives, negatives) that are chosen, and those of them whose loss is above 0."""
+    active = chosen & (d[None] < (d + margin)[:, None])
+    as_positive, as_negative = (jnp.sum(active, axis, dtype=d.dtype) for axis in (1, 0))
+    return as_positive - as_negative, jnp.sum(chosen, dtype=d.dtype), jnp.sum(as_positive)
 
 
-def _at(index: jax.Array, like: jax.Array) -> jax.Array:
-    """Return what is true at the index alone, (1, n) of one index or (k, n) of k."""
-    return jnp.arange(len(like))[None] == index.reshape(-1, 1)
+def _least(values: jax.Array) -> jax.Array:
+    """Tell the first of the least of every row (rows, n); two plain minima are quicker than one argmin."""
+    places = jnp.arange(values.shape[1])[None]
+    of_least = jnp.where(values == jnp.min(values, 1, keepdims=True), places, values.shape[1])
+    return places == jnp.min(of_least, 1, keepdims=True)

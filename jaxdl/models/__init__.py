@@ -51,6 +51,8 @@ from .sequence_classifier import SequenceClassifier as SequenceClassifier
 from .sequence_classifier import SequenceClassifierConfig as SequenceClassifierConfig
 from .sequence_tagger import SequenceTagger as SequenceTagger
 from .sequence_tagger import SequenceTaggerConfig as SequenceTaggerConfig
+from .siamese import Siamese as Siamese
+from .siamese import Twins as Twins
 from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG

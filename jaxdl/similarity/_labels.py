@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
@@ -50,3 +51,13 @@ def finite(op: str, argument: str, value: Any) -> jax.Array:
                         fix="look for the network's first number that is not finite")
             )  # fmt: skip
     return _checks.single(found)
+
+
+def draw(key: jax.Array, rows: jax.Array, counts: jax.Array, classes: int, examples: int) -> jax.Array:
+    """Return rows (classes, examples) of classes and examples that are drawn without replacement."""
+    of_classes, of_examples = jax.random.split(key)
+    kinds = jax.lax.top_k(jax.random.uniform(of_classes, counts.shape), classes)[1]
+    places = jax.random.uniform(of_examples, (classes, rows.shape[1]))
+    there = jnp.arange(rows.shape[1])[None] < counts[kinds][:, None]
+    chosen = jax.lax.top_k(jnp.where(there, places, -1), examples)[1]
+    return jnp.take_along_axis(rows[kinds], chosen, axis=1)

@@ -69,10 +69,14 @@ def normalise(embeddings: jax.Array) -> jax.Array:
     """
     x = _checks.floating("normalise", "embeddings", embeddings)
     _checks.rank_at_least("normalise", "embeddings", x, 1, "(..., features)")
-    wide = _checks.single(x)
+    return _normalised(_checks.single(x)).astype(x.dtype)
+
+
+@jax.jit
+def _normalised(x: jax.Array) -> jax.Array:
     # Divided by the largest first, since squares overflow from 1e19 on and vanish below 1e-23.
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(wide), axis=-1, keepdims=True, initial=0))
-    nothing = largest < jnp.finfo(wide.dtype).tiny
-    scaled = wide / jnp.where(nothing, 1, largest)
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True, initial=0))
+    nothing = largest < jnp.finfo(x.dtype).tiny
+    scaled = x / jnp.where(nothing, 1, largest)
     squares = jnp.sum(jnp.square(scaled), axis=-1, keepdims=True)
-    return jnp.where(nothing, 0, scaled / jnp.sqrt(jnp.where(nothing, 1, squares))).astype(x.dtype)
+    return jnp.where(nothing, 0, scaled / jnp.sqrt(jnp.where(nothing, 1, squares)))

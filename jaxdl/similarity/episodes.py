@@ -120,7 +120,7 @@ def _run(
     x = x / jnp.where(largest == 0, 1, largest)
 
     def episode(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        drawn = _draw(key, rows, counts, ways, shots + queries)
+        drawn = _labels.draw(key, rows, counts, ways, shots + queries)
         support, asked = drawn[:, :shots], drawn[:, shots:]
         return support, asked, _answers(x[support], x[asked], rule)
 
@@ -131,16 +131,6 @@ def _run(
     spread = jnp.std(accuracies, ddof=1) if len(keys) > 1 else jnp.asarray(jnp.nan, x.dtype)
     interval = 1.96 * spread / len(keys) ** 0.5
     return FewShot(jnp.mean(accuracies), interval, accuracies, support, asked, answers)
-
-
-def _draw(key: jax.Array, rows: jax.Array, counts: jax.Array, ways: int, examples: int) -> jax.Array:
-    """Return rows (ways, examples) of classes and examples that are drawn without replacement."""
-    of_classes, of_examples = jax.random.split(key)
-    classes = jax.lax.top_k(jax.random.uniform(of_classes, counts.shape), ways)[1]
-    places = jax.random.uniform(of_examples, (ways, rows.shape[1]))
-    there = jnp.arange(rows.shape[1])[None] < counts[classes][:, None]
-    chosen = jax.lax.top_k(jnp.where(there, places, -1), examples)[1]
-    return jnp.take_along_axis(rows[classes], chosen, axis=1)
 
 
 def _answers(shown: jax.Array, asked: jax.Array, rule: str) -> jax.Array:
