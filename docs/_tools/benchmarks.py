@@ -27,11 +27,12 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (0.0, "us"))
 INTRODUCTION = """\
 # Benchmarks
 
-Generated from `bench/results/` when the site is built: every file, as it was measured. Times are medians of interleaved
-rounds in one process; in brackets stands the ratio to ours: above 1 the peer is slower, below 1 it is faster (printed
-**bold**). Compiling is not in the times but in a column of its own. The ceiling is the best matrix product that this
-machine was seen to do. Run the command to repeat a table on your machine; peers that are not installed are named.
-Repeats, spreads and what was learnt stand in the files and in `bench/NOTES.md`.
+Generated from `bench/results/` when the site is built: every file, as it was measured. Times are medians of
+interleaved rounds in one process; in brackets stands the ratio to ours: above 1 the peer is slower, below 1
+it is faster (printed **bold**). Compiling is not in the times but in a column of its own. The ceiling is
+the best matrix product that this machine was seen to do. Run the command to repeat a table on your machine;
+peers that are not installed are named. Repeats, spreads and what was learnt stand in the files and in
+`bench/NOTES.md`.
 """
 
 

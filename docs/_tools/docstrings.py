@@ -34,5 +34,5 @@ def _returns(lines: list[str]) -> list[str]:
 
 
 def mend(app: object, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
-    """Rewrite the lines of a docstring in place; connected to `autodoc-process-docstring` ahead of napoleon."""
+    """Rewrite the lines of a docstring in place, at `autodoc-process-docstring`, ahead of napoleon."""
     lines[:] = _returns(inline("\n".join(lines)).split("\n"))

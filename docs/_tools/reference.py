@@ -5,6 +5,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -60,7 +61,7 @@ def resolve(module: str) -> Any:
     return functools.reduce(getattr, module.split(".")[1:], jaxdl)
 
 
-def _is_documented(home: type, name: str) -> bool:
+def _is_member(home: type, name: str) -> bool:
     if name.startswith("_") and name not in SPECIAL:
         return False
     owner = next(base for base in home.__mro__ if name in vars(base))
@@ -72,7 +73,7 @@ def _is_documented(home: type, name: str) -> bool:
 def members(home: type) -> list[str]:
     """Return the methods and properties of a class that jaxdl wrote and documented, inherited ones too."""
     known = {name for base in home.__mro__ for name in vars(base)}
-    return sorted(name for name in known if _is_documented(home, name))
+    return sorted(name for name in known if _is_member(home, name))
 
 
 @functools.cache
@@ -85,10 +86,22 @@ def _first_home() -> dict[int, str]:
     return homes
 
 
+def is_documented(value: Any) -> bool:
+    """Return whether it has a docstring of its own: functions and classes do, constants and types do not."""
+    return inspect.isfunction(value) or inspect.isclass(value)
+
+
+def _value(value: Any) -> str:
+    """A constant as Python; of functions by name, the names; of a type, without the modules of its parts."""
+    if isinstance(value, dict) and any(map(callable, value.values())):
+        value = tuple(value)
+    return re.sub(r"(?:collections\.abc|typing|jax\.jaxlib\._jax|jaxdl\.[\w.]+)\.(?=\w)", "", repr(value))
+
+
 def _entry(module: str, name: str) -> list[str]:
     value = getattr(resolve(module), name)
     home = _first_home()[id(value)]
-    if callable(value) and home != f"{module}.{name}":
+    if is_documented(value) and home != f"{module}.{name}":
         return [f".. py:data:: {name}", "", f"   The same as :py:obj:`{home}`.", ""]
     if inspect.isclass(value):
         listed = members(value)
@@ -98,7 +111,7 @@ def _entry(module: str, name: str) -> list[str]:
     if inspect.isfunction(value):
         return [f".. autofunction:: {module}.{name}", ""]
     # What is neither has no docstring of its own: autodoc would print that of its type.
-    return [f".. py:data:: {name}", f"   :value: {value!r}", ""]
+    return [f".. py:data:: {name}", f"   :value: {_value(value)}", ""]
 
 
 def _summary(module: str) -> list[str]:
@@ -106,7 +119,7 @@ def _summary(module: str) -> list[str]:
     rows = [".. list-table::", "   :widths: 30 70", ""]
     for name in public()[module]:
         value = getattr(resolve(module), name)
-        if callable(value):
+        if is_documented(value):
             first = docstrings.inline((inspect.getdoc(value) or "").split("\n")[0])
             rows += [f"   * - :py:obj:`~{module}.{name}`", f"     - {first}"]
     return [*rows, ""]
@@ -135,11 +148,9 @@ def index() -> str:
     for module in public():
         first = (inspect.getdoc(resolve(module)) or "").splitlines()[0]
         rows.append(f"| {{doc}}`{module} <{module}>` | {first} | {len(public()[module])} |")
-    tree = ["```{toctree}", ":hidden:", "", *public(), "```"]
-    return "\n".join(
-        ["# Reference", "", "Every public name, from its docstring; the examples run as tests.", ""]
-        + ["| module | what it holds | names |", "| --- | --- | --- |", *rows, "", *tree, ""]
-    )
+    head = ["# Reference", "", "Every public name, from its docstring; the examples run as tests.", ""]
+    table = ["| module | what it holds | names |", "| --- | --- | --- |", *rows, ""]
+    return "\n".join([*head, *table, "```{toctree}", ":hidden:", "", *public(), "```", ""])
 
 
 def pages() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The pages run as they stand, each block of code as a doctest or as a cell, and their links lead somewhere."""
+"""The pages run as they stand: every block of code is a doctest or a cell."""
 
 import doctest
 import re
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+
 CONCEPTS = sorted(path.stem for path in (DOCS / "concepts").glob("*.md"))
 FENCE = re.compile(r"^```(\{code-cell\} )?python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Blocks for a cluster, for a folder of the user, or for data of the reader's own: they are parsed.
