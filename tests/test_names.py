@@ -39,7 +39,7 @@ NAMES = {
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics "
-    "save load compilation_cache compile export load_exported prefetch restore Stream",
+    "save load compilation_cache compile export load_exported prefetch restore Stream by_class",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata load_torch from_torchvision to_torchvision "
     "download_torchvision torchvision_scaling from_torch_recurrent to_torch_recurrent",
