@@ -24,6 +24,7 @@ html_theme = "furo"
 html_title = f"jaxdl {release}"
 html_copy_source = False
 html_show_copyright = False
+smartquotes = False
 
 # Names in single backquotes become links where they name something of ours; see _tools/docstrings.py.
 default_role = "py:obj"

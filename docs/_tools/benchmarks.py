@@ -30,7 +30,7 @@ INTRODUCTION = """\
 Generated from `bench/results/` when the site is built: every file, as it was measured. Times are medians of
 interleaved rounds in one process; in brackets stands the ratio to ours: above 1 the peer is slower, below 1
 it is faster (printed **bold**). Compiling is not in the times but in a column of its own. The ceiling is
-the best matrix product that this machine was seen to do. Run the command to repeat a table on your machine;
+the best matrix product that the machine was seen to do. Run the command to repeat a table on your machine;
 peers that are not installed are named. Repeats, spreads and what was learnt stand in the files and in
 `bench/NOTES.md`.
 """
@@ -94,7 +94,13 @@ def section(path: Path) -> str:
     )
     name = first["workload"]
     return "\n\n".join(
-        [f"## {path.stem}", f"{_description(name)}.", table(rows), rest, f"```\npython -m bench {name}\n```"]
+        [
+            f"## {name} on {first['device']}",
+            f"{_description(name)}.",
+            table(rows),
+            rest,
+            f"```\npython -m bench {name}\n```",
+        ]
     )
 
 
