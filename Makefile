@@ -2,10 +2,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+<<<<<<< HEAD
 .PHONY: help demo test test-slow test-kill check format docs bench golden lock clean
+=======
+.PHONY: help demo gallery test test-slow test-kill check format bench golden lock clean
+>>>>>>> g1
 
 help:
 	@echo "make demo       train LeNet-5 on real digits (installs into $(VENV) first)"
+	@echo "make gallery    run every example quickly, write examples/README.md and its pictures"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the tests that take minutes too, all of them optimized as users compile"
 	@echo "make test-kill  kill a training run 500 times and resume it (a quarter of an hour)"
@@ -42,6 +47,9 @@ lock:
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/lenet.py
+
+gallery: $(VENV)/.examples
+	$(BIN)/python examples/_gallery.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal

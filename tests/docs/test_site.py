@@ -96,8 +96,11 @@ def test_the_gallery_is_the_walk_with_its_paths_moved(
     (tmp_path / "examples").mkdir()
     source = "# A\n\n![one](gallery/one.png) [x](../docs/compile.md#a) [y](one.py) [z](https://a.b)\n"
     (tmp_path / "examples" / "README.md").write_text(source + '<img src="gallery/two.png" width="9">\n')
+    with (tmp_path / "examples" / "README.md").open("a") as file:
+        file.write("[`perceptron.fit`](../jaxdl/models/perceptron.py) [`fit`](../jaxdl/train/fit.py)\n")
     monkeypatch.setattr(gallery, "ROOT", tmp_path)
     assert gallery.page().splitlines()[2:] == [
         "![one](../examples/gallery/one.png) [x](compile.md#a) [y](../examples/one.py) [z](https://a.b)",
         '<img src="../examples/gallery/two.png" width="9">',
+        "{py:obj}`perceptron.fit <jaxdl.models.perceptron.fit>` [`fit`](../jaxdl/train/fit.py)",
     ]
