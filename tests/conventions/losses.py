@@ -112,7 +112,8 @@ CONVENTIONS = (
         for name, entropy, gini in (
             ("impurity.information_gain", row("impurity.information_gain:entropy"),
             row("impurity.information_gain:gini")),
-            ("models.decision_tree.fit", TREE + "equals_sklearn_node_by_node", TREE + "equals_sklearn_node_by_node"),
+            ("models.decision_tree.fit", TREE + "equals_sklearn_node_by_node",
+            TREE + "equals_sklearn_node_by_node"),
         )
     ),
     Convention(
