@@ -45,10 +45,10 @@ NAMES = {
     "download_torchvision torchvision_scaling from_torch_recurrent to_torch_recurrent",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer "
-    "load_diabetes load_cifar volumes waveforms scenes scene_batches compose_scene "
-    "scene_digits load_scene_digits load_voc load_coco Vocabulary pad windows load_names "
-    "load_lines load_text adding copying brackets dates",
+    "data": "split split_classes folds one_hot Dataset Drawings load_omniglot load_people people "
+    "load_digits load_iris load_wine load_breast_cancer load_diabetes load_cifar volumes waveforms "
+    "scenes scene_batches compose_scene scene_digits load_scene_digits load_voc load_coco Vocabulary "
+    "pad windows load_names load_lines load_text adding copying brackets dates",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -74,7 +74,7 @@ NAMES = {
     "history rate_range heat_map parallel_curves kernels signals volumes images "
     "top_patches saliency language_model gradients_by_distance accuracy_by_length "
     "attention_map samples boxes objects detections average_precision detectors "
-    "sliding_windows",
+    "sliding_windows embedding distances pairs episodes",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift "
     "subpixel_shift rotation scale shear affine elastic colour_distortion "
     "pca_noise cutout random_erasing gaussian_noise mixup cutmix compose maybe "
