@@ -65,7 +65,7 @@ def load(options: argparse.Namespace) -> tuple[str, Dataset, Dataset]:
         images = framed(load_mnist("test"), side=32)
         return "mnist", images.take(range(8000)), images.take(range(8000, 10000))
     training, test = split(framed(load_digits(), side=8), (2 / 3, 1 / 3), seed=0)
-    return "digits", pick(options, full=training, few=training.take(range(72))), test
+    return "digits", pick(options, full=training, few=training.take(range(90))), test
 
 
 def framed(digits: Dataset, *, side: int) -> Dataset:

@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     sets = ("iris", "wine", "breast_cancer", "digits")
     agree = beside_sklearn(pick(options, full=sets, few=sets[:1]))
     runs = pick(options, full=20, quick=10, few=1, given=options.runs)
-    depths, curves = depth_curves(runs, pick(options, full=10, few=2))
+    depths, curves = depth_curves(runs, pick(options, full=10, few=1))
     plot.spread(depths, curves, xlabel="most questions (max_depth)", ylabel="accuracy, breast cancer",
                 path=options.out / "depth.png")  # fmt: skip
     training, test = (curves[name].mean(0) for name in ("training", "test"))

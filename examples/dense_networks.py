@@ -32,15 +32,15 @@ def network(**options: object) -> Net:
     return functional(lambda rngs: MLP(config, rngs=rngs))
 
 
-def collapse(data: train.Arrays, epochs: int) -> dict[str, float]:
-    """Train five linear layers, and solve the linear regression that they amount to."""
+def collapse(data: train.Arrays, widths: tuple[int, ...], epochs: int) -> dict[str, float]:
+    """Train linear layers, and solve the linear regression that they amount to."""
     targets = jax.nn.one_hot(data.targets, 10)
-    net = network(sizes=(64, 32, 32, 32, 32, 10), activation="identity")
+    net = network(sizes=(64, *widths, 10), activation="identity")
     fitted = train.fit(
         net, (data.inputs, targets), loss=losses.squared_error, optimizer=optim.adam(2e-3),
         epochs=epochs, batch_size=len(targets), progress="off",
     )  # fmt: skip
-    layers = [jax.tree.map(np.asarray, fitted.params["layers"][i]) for i in range(5)]
+    layers = [jax.tree.map(np.asarray, fitted.params["layers"][i]) for i in range(len(widths) + 1)]
     kernel, bias = np.eye(64), np.zeros(64)
     for layer in layers:
         kernel, bias = kernel @ layer["kernel"], bias @ layer["kernel"] + layer["bias"]
@@ -80,8 +80,8 @@ def dropout(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[str, 
     return {name: float(value) for name, value in found.items()}
 
 
-def batch_norm(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[str, float]:
-    """Train six sigmoid layers without batch norm, with it before and with it after the activation."""
+def batch_norm(data: train.Arrays, layers: int, epochs: int, seed: int, out: Path) -> dict[str, float]:
+    """Train sigmoid layers without batch norm, with it before and with it after the activation."""
     curves, found = {}, {}
     variants = {
         "left out": {"batch_norm": False},
@@ -89,7 +89,7 @@ def batch_norm(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[st
         "on a": {"batch_norm": True, "norm_place": "after_activation"},
     }
     for label, options in variants.items():
-        net = network(sizes=(64, *[64] * 6, 10), activation="sigmoid", kernel_init="glorot", **options)
+        net = network(sizes=(64, *[64] * layers, 10), activation="sigmoid", kernel_init="glorot", **options)
         fitted = train.fit(
             net, (data.inputs, data.targets), valid=(data.valid_inputs, data.valid_targets),
             loss=losses.softmax_cross_entropy, optimizer=optim.sgd(0.5), epochs=epochs, batch_size=32,
@@ -105,7 +105,9 @@ def batch_norm(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[st
                 )  # fmt: skip
                 found[f"validation loss, {name} statistics"] = measures["loss"]
     jaxdl.plot.comparison(
-        {"6 sigmoid layers, SGD at 0.5": curves}, ylabel="validation accuracy", path=out / "batch_norm.png"
+        {f"{layers} sigmoid layers, SGD at 0.5": curves},
+        ylabel="validation accuracy",
+        path=out / "batch_norm.png",
     )
     return found | {f"accuracy, batch norm {label}": float(curve[-1]) for label, curve in curves.items()}
 
@@ -136,13 +138,15 @@ def main(arguments: list[str] | None = None) -> int:
     scaled = scaling.pixels(highest=16)
     data = train.Arrays(scaled(learning.inputs), jnp.asarray(learning.targets),
                         scaled(valid.inputs), jnp.asarray(valid.targets))  # fmt: skip
-    epochs = pick(options, full=(2000, 100, 30), few=(1, 1, 1))
+    epochs, layers = pick(options, full=((2000, 100, 30), 6), few=((1, 1, 1), 1))
     found = {
-        "five linear layers against linear regression": collapse(data, epochs[0]),
+        "five linear layers against linear regression": collapse(
+            data, pick(options, full=(32,) * 4, few=()), epochs[0]
+        ),
         "dropout, 200 digits with every fifth label wrong, mean of 3 seeds": dropout(
             data, epochs[1], options.seed, options.out
         ),
-        "batch norm": batch_norm(data, epochs[2], options.seed, options.out),
+        "batch norm": batch_norm(data, layers, epochs[2], options.seed, options.out),
         "standard deviation of one output that batch norm gives": noise(options.seed),
     }
     for title, values in found.items():

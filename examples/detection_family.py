@@ -64,7 +64,7 @@ class Plan:
 
 FULL = Plan(2400, 256, {"R-CNN": 6, "Fast R-CNN": 12, "Faster R-CNN": 10, "YOLO": 20})
 QUICK = Plan(320, 64, {"R-CNN": 3, "Fast R-CNN": 6, "Faster R-CNN": 6, "YOLO": 10})
-FEW = Plan(16, 16, dict.fromkeys(CLAIMS, 1))
+FEW = Plan(2, 2, dict.fromkeys(CLAIMS, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,9 @@ def searched(images: np.ndarray, options: argparse.Namespace) -> tuple[np.ndarra
 def fit(
     net: jaxdl.net.Net, examples: Any, *, epochs: int, batch: int, rate: float, seed: int, **rest: Any
 ) -> Any:
-    steps = epochs * (len(jax.tree.leaves(examples)[0]) // batch)
+    count = len(jax.tree.leaves(examples)[0])
+    batch = min(batch, count)
+    steps = epochs * (count // batch)
     schedule = optim.warmup_cosine(rate, warmup=steps // 10, total=steps)
     return train.fit(net, examples, optimizer=optim.adam(schedule), epochs=epochs, batch_size=batch,
                      seed=seed, progress="lines", **rest)  # fmt: skip
@@ -207,19 +209,20 @@ def milliseconds(
 ) -> dict[str, float]:
     """Return what an image costs in each part: the median of several batches."""
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf[:BATCH]), scenes.inputs)
+    count = min(BATCH, len(scenes.images))
     times = {"proposals": searching} if detector.given else {}
-    times["network"] = timed(network, batch)
-    times["suppression"] = timed(read, network(batch))
+    times["network"] = timed(network, batch, count)
+    times["suppression"] = timed(read, network(batch), count)
     return times
 
 
-def timed(run: Any, x: Any, repeats: int = 7) -> float:
+def timed(run: Any, x: Any, count: int, repeats: int = 7) -> float:
     spent = []
     for _ in range(repeats):
         begin = time.perf_counter()
         jax.block_until_ready(run(x))
         spent.append(time.perf_counter() - begin)
-    return 1000 * float(np.median(spent[1:])) / BATCH
+    return 1000 * float(np.median(spent[1:])) / count
 
 
 def search_cost(images: np.ndarray) -> float:
@@ -265,7 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenes", type=int, help="scenes to train on")
     parser.add_argument("--epochs", type=int, help="of every detector that is trained here")
     parser.add_argument("--source", choices=("digits", "mnist"))
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--yolo", type=Path, default=Path("out/yolo/model.safetensors"))
     parser.add_argument("--faster", type=Path, default=Path("out/faster_rcnn/model.safetensors"))
@@ -274,6 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     begin, plan = time.perf_counter(), pick(options, full=FULL, quick=QUICK, few=FEW)
+    options.processes = pick(options, full=2, few=1, given=options.processes)
     options.only = pick(options, full=list(CLAIMS), few=["YOLO"], given=options.only)
 
     training, test = (

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 
 import jaxdl
-from _effort import add, pick, reached, verdict
+from _effort import add, reached, verdict
 from jaxdl import metrics, optim, scaling, train
 from jaxdl.data import load_digits, split
 from jaxdl.errors import DivergenceError
@@ -72,13 +72,12 @@ def line_of_the_logarithm() -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peak", type=float)
+    parser.add_argument("--peak", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/divergence"))
     add(parser)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    options.peak = pick(options, full=8.0, few=60.0, given=options.peak)
 
     training, test = split(load_digits(), (2 / 3, 1 / 3), seed=options.seed)
     pixels = scaling.pixels(highest=16)
@@ -115,7 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     epochs = "1 good epoch" if good == 1 else f"{good} good epochs"
     before = np.asarray(report.last_good.history["loss"])[:good]
     after = np.where(np.arange(EPOCHS) < good, np.nan, carry.history["loss"])
-    runs = {f"a peak of {options.peak:g}, until it diverges": before, f"gone on, {SMALLER:g} at most": after}
+    runs = {f"gone on, {SMALLER:g} at most": after}
+    runs |= {f"a peak of {options.peak:g}, until it diverges": before} if good else {}
     jaxdl.plot.comparison({"training loss": runs}, log=True, path=options.out / "loss.png")
     print(f"\ngone on after {epochs} with a peak of {SMALLER:g}: {text}")
 

@@ -54,11 +54,11 @@ def starts(nets: dict[str, Net], seed: int) -> dict:
 
 
 def before_training(
-    data: train.Arrays, depths: tuple[int, int], seed: int, out: Path
+    data: train.Arrays, activations: tuple[str, ...], depths: tuple[int, int], seed: int, out: Path
 ) -> dict[tuple[str, str], dict[str, float]]:
     """Draw histograms of few layers and gradients of many; return what the claims below are judged by."""
     found = {}
-    for activation in ACTIVATIONS:
+    for activation in activations:
         shallow, deep = (networks(activation, width=w, depth=d) for w, d in zip((128, 64), depths))
         net, deep_net = next(iter(shallow.values())), next(iter(deep.values()))
 
@@ -104,15 +104,17 @@ def before_training(
     return found
 
 
-def training(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[tuple[str, str], dict]:
-    """Train five hidden layers of 64 from each start, all four at once."""
+def training(
+    data: train.Arrays, activations: tuple[str, ...], depth: int, epochs: int, seed: int, out: Path
+) -> dict[tuple[str, str], dict]:
+    """Train hidden layers of 64 from each start, all four at once."""
     curves: dict[str, dict[str, np.ndarray]] = {}
     ends = {}
-    for activation in ACTIVATIONS:
+    for activation in activations:
         measure = "dead" if activation == "relu" else "saturated"
-        nets = networks(activation, width=64, depth=5)
+        nets = networks(activation, width=64, depth=depth)
         net = next(iter(nets.values()))
-        paths = tuple(f"activations/{i}" for i in range(5))
+        paths = tuple(f"activations/{i}" for i in range(depth))
         spec = train.Spec(epochs, 32, metrics=(("accuracy", metrics.accuracy),),
                           record=probe.activations(net, measure, paths=paths))  # fmt: skip
         program = train.make_program(net, losses.softmax_cross_entropy, optim.sgd(RATES[activation]), spec)
@@ -131,6 +133,31 @@ def training(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[tupl
             }  # fmt: skip
     jaxdl.plot.comparison(curves, ylabel="validation accuracy", path=out / "training.png")
     return ends
+
+
+def claimed(found: dict, ends: dict) -> dict[str, bool]:
+    """Return whether each claim holds."""
+    tiny, wide, xavier, he = INITIALIZERS
+    return {
+        "small weights: signals fade": all(found[a, tiny][GROWTH] < 1e-3 for a in ("tanh", "relu")),
+        "small weights: gradients vanish": all(found[a, tiny][FIRST] < 1e-6 for a in ACTIVATIONS),
+        "wide weights: tanh and sigmoid saturate": all(
+            found[a, wide]["saturated"] > 0.5 for a in ACTIVATIONS[:2]
+        ),
+        "wide weights: ReLU explodes and diverges": found["relu", wide][GROWTH] > 1e3
+        and ends["relu", wide]["diverged"] >= 0,
+        "wide weights: tanh gradients explode backwards": found["tanh", wide][SPREAD] > 1e4,
+        "He keeps ReLU's signals": 0.4 < found["relu", he][GROWTH] < 2.5,
+        "He keeps ReLU's gradients": found["relu", he][SPREAD] < 30 and found["relu", he][FIRST] > 1e-2,
+        "Xavier keeps tanh's gradients": found["tanh", xavier][SPREAD] < 30
+        and found["tanh", xavier][FIRST] > 1e-2,
+        "sigmoid gradients vanish even so": found["sigmoid", xavier][FIRST] < 1e-6,
+        "He trains ReLU, small weights do not": ends["relu", he]["accuracy"]
+        > 0.9
+        > 0.5
+        > ends["relu", tiny]["accuracy"],
+        "Xavier trains tanh": ends["tanh", xavier]["accuracy"] > 0.9,
+    }
 
 
 def told(end: dict) -> str:
@@ -153,47 +180,27 @@ def main(arguments: list[str] | None = None) -> int:
     scaled = scaling.z_score(learning.inputs)
     data = train.Arrays(scaled(learning.inputs), jnp.asarray(learning.targets),
                         scaled(valid.inputs), jnp.asarray(valid.targets))  # fmt: skip
-    found = before_training(data, pick(options, full=(6, 20), few=(2, 2)), options.seed, options.out)
+    activations = pick(options, full=ACTIVATIONS, few=("relu",))
+    found = before_training(
+        data, activations, pick(options, full=(6, 20), few=(1, 1)), options.seed, options.out
+    )
     print("before training")
     for (activation, label), values in found.items():
         print(f"{activation:8} {label:14}" + "   ".join(f"{k} {v:8.2g}" for k, v in values.items()))
+    depth = pick(options, full=5, few=1)
     epochs = pick(options, full=15, few=1, given=options.epochs)
-    ends = training(data, epochs, options.seed, options.out)
-    print(f"\nafter {epochs} epochs of SGD, 5 hidden layers of 64")
+    ends = training(data, activations, depth, epochs, options.seed, options.out)
+    print(f"\nafter {epochs} epochs of SGD, {depth} hidden layers of 64")
     for (activation, label), end in ends.items():
         print(f"{activation:8} {label:14}{told(end)}")
 
-    tiny, wide, xavier, he = INITIALIZERS
-    claims = {
-        "small weights: signals fade": all(found[a, tiny][GROWTH] < 1e-3 for a in ("tanh", "relu")),
-        "small weights: gradients vanish": all(found[a, tiny][FIRST] < 1e-6 for a in ACTIVATIONS),
-        "wide weights: tanh and sigmoid saturate": all(
-            found[a, wide]["saturated"] > 0.5 for a in ACTIVATIONS[:2]
-        ),
-        "wide weights: ReLU explodes and diverges": found["relu", wide][GROWTH] > 1e3
-        and ends["relu", wide]["diverged"] >= 0,
-        "wide weights: tanh gradients explode backwards": found["tanh", wide][SPREAD] > 1e4,
-        "He keeps ReLU's signals": 0.4 < found["relu", he][GROWTH] < 2.5,
-        "He keeps ReLU's gradients": found["relu", he][SPREAD] < 30 and found["relu", he][FIRST] > 1e-2,
-        "Xavier keeps tanh's gradients": found["tanh", xavier][SPREAD] < 30
-        and found["tanh", xavier][FIRST] > 1e-2,
-        "sigmoid gradients vanish even so": found["sigmoid", xavier][FIRST] < 1e-6,
-        "He trains ReLU, small weights do not": ends["relu", he]["accuracy"]
-        > 0.9
-        > 0.5
-        > ends["relu", tiny]["accuracy"],
-        "Xavier trains tanh": ends["tanh", xavier]["accuracy"] > 0.9,
-    }
+    low, _, _, high = (100 * ends["relu", label]["accuracy"] for label in INITIALIZERS)
+    reached(f"{high:.1f} % by ReLU with He's weights, {low:.1f} % with small ones, of {len(valid)} digits")
+    claims = pick(options, full=claimed, few=lambda found, ends: {})(found, ends)
     print()
     for claim, holds in claims.items():
         print(f"{'holds' if holds else 'FAILS'}: {claim}")
     print(f"pictures: {options.out}")
-    scores = [100 * ends[pair]["accuracy"] for pair in (("relu", he), ("relu", tiny), ("tanh", xavier))]
-    reached(
-        "{:.1f} % by ReLU with He's weights, {:.1f} % with small ones; {:.1f} % by tanh with Xavier's".format(
-            *scores
-        )
-    )
     return verdict(options, all(claims.values()))
 
 
