@@ -2,11 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-<<<<<<< HEAD
-.PHONY: help demo test test-slow test-kill check format docs bench golden lock clean
-=======
-.PHONY: help demo gallery test test-slow test-kill check format bench golden lock clean
->>>>>>> g1
+.PHONY: help demo test test-slow test-kill check format bench docs gallery golden lock clean
 
 help:
 	@echo "make demo       train LeNet-5 on real digits (installs into $(VENV) first)"

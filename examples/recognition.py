@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _effort import add, pick, reached, verdict
 from flax import nnx
 
+from _effort import add, pick, reached, verdict
 from jaxdl import data, losses, metrics, net, optim, plot, scaling, similarity, train
 from jaxdl.models import Embedder, EmbedderConfig, Siamese
 

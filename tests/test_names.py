@@ -16,7 +16,7 @@ NAMES = {
     "triplet l1_penalty l2_penalty soft_threshold proximal_l1 reduce "
     "auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
     "sequence_binary_cross_entropy yolo_v1 yolo_anchors yolo_unplaced faster_rcnn "
-    "region_heads region_proposals localisation crop_heads",
+    "region_heads region_proposals localisation crop_heads mined_triplet batch_contrastive",
     "anchors": "grid shapes assign sample kmeans",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
@@ -66,7 +66,7 @@ NAMES = {
     "SequenceClassifierConfig SequenceTagger SequenceTaggerConfig EncoderDecoder "
     "EncoderDecoderConfig Yolo YoloConfig FasterRCNN FasterRCNNConfig Localiser "
     "LocaliserConfig localise WindowClassifier WindowClassifierConfig RCNN RCNNConfig "
-    "FastRCNN FastRCNNConfig",
+    "FastRCNN FastRCNNConfig Embedder EmbedderConfig Siamese Twins",
     "models.yolo": "detect",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths "
     "gradient_field boundary learning_curve validation_curve confusion_matrix "
@@ -81,6 +81,7 @@ NAMES = {
     "on_backgrounds flip_with_boxes zoom_with_boxes",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
+    "similarity": "distances normalise pairs choose_threshold verify recognise few_shot hardest_pairs",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
     "models.ngram": "fit cross_entropy",

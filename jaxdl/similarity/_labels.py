@@ -25,7 +25,9 @@ def known(op: str, labels: Any) -> np.ndarray:
             explain(op, "labels", got="traced", expected="labels that are known before compiling",
                     fix="close over them: jax.jit(lambda embeddings: ...)")
         )  # fmt: skip
-    return np.asarray(_checks.integer(op, "labels", labels))
+    _checks.integer(op, "labels", labels)
+    # Not what the check returns: inside a program a constant is traced as well.
+    return np.asarray(labels)
 
 
 def places(labels: np.ndarray, *, least: int = 1) -> Places:

@@ -113,7 +113,8 @@ def hardest_pairs(
             explain(op, "count", got=count, expected=f"at most {min(same, other)}: there are {same} pairs of "
                     f"the same class and {other} of two", fix=f"count={max(min(same, other), 1)}")
         )  # fmt: skip
-    return _hardest(x, jnp.asarray(known), count=count, form=form)
+    kinds = np.unique(known, return_inverse=True)[1].astype(np.int32)
+    return _hardest(x, jnp.asarray(kinds), count=count, form=form)
 
 
 @partial(jax.jit, static_argnames=("count", "form"))

@@ -57,3 +57,20 @@ def mined_triplet(
     for (a, _, _), loss in losses.items():
         values[a] += loss
     return values * len(labels) / max(count, 1)
+
+
+def batch_contrastive(
+    embeddings: Array, labels: Array, *, margin: float = 1.0, factor: float = 1.0, average: str = "pairs"
+) -> Array:
+    n, d = len(labels), distances(embeddings, embeddings)
+    near, far, counts = np.zeros(n), np.zeros(n), [0, 0]
+    for a, b in itertools.permutations(range(n), 2):
+        if labels[a] == labels[b]:
+            near[a] += d[a, b] ** 2
+            counts[0] += 1
+        else:
+            far[a] += max(margin - d[a, b], 0) ** 2
+            counts[1] += 1
+    if average == "pairs":
+        counts = [sum(counts)] * 2
+    return factor * n * (near / max(counts[0], 1) + far / max(counts[1], 1))
