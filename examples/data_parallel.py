@@ -7,7 +7,7 @@ way ends at 97.8 % on held-out digits; fully sharded, one of eight devices holds
 parameters and moments. It says no word on speed: the devices share the cores of one machine. It took 50
 seconds of CPU time on 2 cores, nearly all to compile, and ends with 1 unless every loss agrees to 1e-5.
 
-Run by `python examples/data_parallel.py [--epochs 10] [--out out/data_parallel]`.
+Run by `python examples/data_parallel.py [--effort quick] [--epochs 10] [--out out/data_parallel]`.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxdl
+from _effort import add, pick, reached, verdict
 from jaxdl import losses, metrics, optim, scaling, train
 from jaxdl.data import load_digits, split
 from jaxdl.models import MLP, MLPConfig
@@ -68,8 +69,8 @@ def described(fitted: train.Fitted) -> dict[str, Any]:
     }
 
 
-def child(job: str, epochs: int) -> None:
-    """Train as one of the processes, and print what was found."""
+def child(job: str, epochs: int) -> dict[str, dict[str, Any]]:
+    """Train as one of the processes; return what was found."""
     if job != "devices":
         address, index = job.split(",")
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
@@ -79,7 +80,7 @@ def child(job: str, epochs: int) -> None:
     found = {f"{name}, {where}": described(fit(plan, epochs)) for name, plan in plans.items()}
     if job == "devices":
         found = {"one device": described(fit(None, epochs))} | found
-    print(json.dumps(found))
+    return found
 
 
 def free_port() -> int:
@@ -106,6 +107,28 @@ def run(jobs: list[str], epochs: int, flags: str = "") -> list[dict[str, Any]]:
     return [json.loads(output.splitlines()[-1]) for output in outputs]
 
 
+def everywhere(epochs: int) -> tuple[dict[str, dict[str, Any]], list[dict[str, dict[str, Any]]]]:
+    """Train on devices and in processes; return all runs, and what each process says."""
+    print(f"{DEVICES} devices in one process ...")
+    (found,) = run(["devices"], epochs, f"--xla_force_host_platform_device_count={DEVICES}")
+    print(f"{PROCESSES} processes over loopback ...")
+    address = f"127.0.0.1:{free_port()}"
+    several = run([f"{address},{index}" for index in range(PROCESSES)], epochs)
+    return found | several[0], several
+
+
+def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
+    """Draw what each run loses in validation, and how far that is from the run on one device."""
+    one = np.array(found["one device"]["valid_loss"])
+    panels = {
+        "validation loss": {name: run["valid_loss"] for name, run in found.items()},
+        "distance from one device": {
+            name: np.abs(run["valid_loss"] - one) for name, run in found.items() if name != "one device"
+        },
+    }
+    jaxdl.plot.comparison(panels, log=True, ylabel="", path=path)
+
+
 def table(found: dict[str, dict[str, Any]], largest: dict[str, float]) -> Table:
     shown = Table("run", "loss", "validation loss", "accuracy", "largest difference", "bytes a device")
     for name, one in found.items():
@@ -120,23 +143,20 @@ def table(found: dict[str, dict[str, Any]], largest: dict[str, float]) -> Table:
     return shown
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--out", type=Path, default=Path("out/data_parallel"))
     parser.add_argument("--job", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
+    epochs = pick(options, full=10, few=1, given=options.epochs)
     if options.job:
-        child(options.job, options.epochs)
+        print(json.dumps(child(options.job, epochs)))
         return 0
     options.out.mkdir(parents=True, exist_ok=True)
-
-    print(f"{DEVICES} devices in one process ...")
-    (found,) = run(["devices"], options.epochs, f"--xla_force_host_platform_device_count={DEVICES}")
-    print(f"{PROCESSES} processes over loopback ...")
-    address = f"127.0.0.1:{free_port()}"
-    several = run([f"{address},{index}" for index in range(PROCESSES)], options.epochs)
-    found |= several[0]
+    # A few steps make no other processes: the devices that are here have to do.
+    found, several = pick(options, full=everywhere, few=lambda epochs: (child("devices", epochs), []))(epochs)
 
     one = found["one device"]
     largest = {
@@ -147,13 +167,15 @@ def main() -> int:
     }
     Console(width=110).print(table(found, largest))
     (options.out / "runs.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(f"curves: {options.out / 'runs.json'}")
+    draw(found, options.out / "curves.png")
+    print(f"curves: {options.out / 'runs.json'} and curves.png")
+    reached(f"losses that differ by {max(largest.values()):.1e} at most, {len(found)} ways")
     if any(other != several[0] for other in several):
         print("the processes do not hold the same bits")
-        return 1
+        return verdict(options, False)
     if max(largest.values()) > TOLERANCE:
         print(f"losses differ by more than {TOLERANCE:g}")
-        return 1
+        return verdict(options, False)
     print(f"every loss of every epoch agrees to {TOLERANCE:g}; both processes hold the same bits")
     return 0
 

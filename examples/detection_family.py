@@ -17,12 +17,12 @@ out are made of digits that no scene of training has. R-CNN classifies a crop at
 selective search, Fast R-CNN pools them from one pass over the image, Faster R-CNN proposes by itself, YOLO
 does without.
 
-Run by `python examples/detection_family.py [--quick] [--only "Fast R-CNN" ...] [--scenes 2400]
-[--epochs 10] [--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
+Run by `python examples/detection_family.py [--effort quick] [--only "Fast R-CNN" ...] [--scenes
+2400] [--epochs 10] [--source digits|mnist] [--processes 2] [--seed 0] [--yolo out/yolo/model.safetensors]
 [--faster out/faster_rcnn/model.safetensors] [--out out/detection_family]`. Where those two files are, the
 models in them are measured; else both are trained here, on the scenes that the others have. Proposals are
 kept in the output folder. It exits with 1 where selective search finds less than .9 of the objects, or a
-detector stays below what `CLAIMS` says; `--quick` claims nothing.
+detector stays below what `CLAIMS` says; `--effort quick` claims nothing of the detectors.
 """
 
 import argparse
@@ -40,6 +40,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
+from _effort import add, pick, reached, verdict
 from jaxdl import anchors, data, losses, metrics, models, optim, proposals, scaling, train
 from jaxdl.boxes import Detections
 from jaxdl.models import fast_rcnn, faster_rcnn, yolo
@@ -62,7 +63,8 @@ class Plan:
 
 
 FULL = Plan(2400, 256, {"R-CNN": 6, "Fast R-CNN": 12, "Faster R-CNN": 10, "YOLO": 20})
-QUICK = Plan(96, 32, {"R-CNN": 2, "Fast R-CNN": 2, "Faster R-CNN": 2, "YOLO": 2})
+QUICK = Plan(320, 64, {"R-CNN": 3, "Fast R-CNN": 6, "Faster R-CNN": 6, "YOLO": 10})
+FEW = Plan(2, 2, dict.fromkeys(CLAIMS, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +120,9 @@ def searched(images: np.ndarray, options: argparse.Namespace) -> tuple[np.ndarra
 def fit(
     net: jaxdl.net.Net, examples: Any, *, epochs: int, batch: int, rate: float, seed: int, **rest: Any
 ) -> Any:
-    steps = epochs * (len(jax.tree.leaves(examples)[0]) // batch)
+    count = len(jax.tree.leaves(examples)[0])
+    batch = min(batch, count)
+    steps = epochs * (count // batch)
     schedule = optim.warmup_cosine(rate, warmup=steps // 10, total=steps)
     return train.fit(net, examples, optimizer=optim.adam(schedule), epochs=epochs, batch_size=batch,
                      seed=seed, progress="lines", **rest)  # fmt: skip
@@ -205,19 +209,20 @@ def milliseconds(
 ) -> dict[str, float]:
     """Return what an image costs in each part: the median of several batches."""
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf[:BATCH]), scenes.inputs)
+    count = min(BATCH, len(scenes.images))
     times = {"proposals": searching} if detector.given else {}
-    times["network"] = timed(network, batch)
-    times["suppression"] = timed(read, network(batch))
+    times["network"] = timed(network, batch, count)
+    times["suppression"] = timed(read, network(batch), count)
     return times
 
 
-def timed(run: Any, x: Any, repeats: int = 7) -> float:
+def timed(run: Any, x: Any, count: int, repeats: int = 7) -> float:
     spent = []
     for _ in range(repeats):
         begin = time.perf_counter()
         jax.block_until_ready(run(x))
         spent.append(time.perf_counter() - begin)
-    return 1000 * float(np.median(spent[1:])) / BATCH
+    return 1000 * float(np.median(spent[1:])) / count
 
 
 def search_cost(images: np.ndarray) -> float:
@@ -237,7 +242,7 @@ def detectors(scenes: Scenes, plan: Plan, options: argparse.Namespace) -> dict[s
         "YOLO": (train_yolo, loaded(options.yolo, models.YoloConfig)),
     }
     for name, (trained, ready) in steps.items():
-        if options.only and name not in options.only:
+        if name not in options.only:
             continue
         print(f"\n{name}", flush=True)
         made[name] = ready or trained(scenes, options.epochs or plan.epochs[name], options.seed)
@@ -257,21 +262,23 @@ def draw(scenes: Scenes, found: dict[str, Detections], at: int, path: Path) -> N
     figure.savefig(path, dpi=120)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a short run, in which nothing is claimed")
     parser.add_argument("--only", nargs="+", choices=tuple(CLAIMS), help="some of the detectors")
     parser.add_argument("--scenes", type=int, help="scenes to train on")
     parser.add_argument("--epochs", type=int, help="of every detector that is trained here")
     parser.add_argument("--source", choices=("digits", "mnist"))
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--yolo", type=Path, default=Path("out/yolo/model.safetensors"))
     parser.add_argument("--faster", type=Path, default=Path("out/faster_rcnn/model.safetensors"))
     parser.add_argument("--out", type=Path, default=Path("out/detection_family"))
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    begin, plan = time.perf_counter(), QUICK if options.quick else FULL
+    begin, plan = time.perf_counter(), pick(options, full=FULL, quick=QUICK, few=FEW)
+    options.processes = pick(options, full=2, few=1, given=options.processes)
+    options.only = pick(options, full=list(CLAIMS), few=["YOLO"], given=options.only)
 
     training, test = (
         compose("train", options.scenes or plan.scenes, options),
@@ -292,8 +299,10 @@ def main() -> int:
         rows[name] = (score, milliseconds(test, detector, network, read, searching), detector.seconds)
     show(rows, test, found, options.out)
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
-    good = recall[-1] >= 0.9 and all(row[0] >= CLAIMS[name] for name, row in rows.items())
-    return 0 if options.quick or good else 1
+    reached("mAP " + ", ".join(f"{name} {row[0]:.2f}" for name, row in rows.items()))
+    claims = pick(options, full=CLAIMS, quick={}, few={})
+    good = all(rows[name][0] >= claim for name, claim in claims.items() if name in rows)
+    return verdict(options, good and bool(recall[-1] >= 0.9))
 
 
 def show(rows: dict[str, Any], test: Scenes, found: dict[str, Detections], out: Path) -> None:

@@ -12,9 +12,9 @@ convolutions halves the image twice; of the boxes around each of its 576 cells t
 and the second names them. Network, proposals, head and suppression are one program, which is timed in batches
 of 16.
 
-Run by `python examples/faster_rcnn.py [--quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out
+Run by `python examples/faster_rcnn.py [--effort quick] [--scenes 4000] [--epochs 10] [--seed 0] [--out
 out/faster_rcnn]`. It exits with 1 where the mean average precision at IoU .5 on the held-out scenes is below
-.9; `--quick` trains for seconds and claims no more than that the proposals cover most digits by half.
+.9; `--effort quick` trains for seconds and claims no more than that the proposals cover most digits by half.
 """
 
 import argparse
@@ -28,6 +28,7 @@ import jax
 import numpy as np
 
 import jaxdl
+from _effort import add, pick, reached, verdict
 from jaxdl import anchors, boxes, losses, metrics, optim, scaling, train
 from jaxdl.boxes import Detections
 from jaxdl.data import Dataset, load_scene_digits, scenes
@@ -35,7 +36,9 @@ from jaxdl.losses import RegionOutputs
 from jaxdl.models import FasterRCNN, FasterRCNNConfig, faster_rcnn
 
 BATCH, PEAK, CLASSES, CLAIM = 16, 0.002, 10, 0.9
-FULL, QUICK = (4000, 10, 512), (480, 4, 64)  # scenes to train with, epochs, held-out scenes
+# Scenes to train with, epochs, held-out scenes; and what makes a network of a few steps.
+FULL, QUICK, FEW = (4000, 10, 512), (480, 4, 64), (16, 1, 16)
+SMALL = {"stages": ((4,), (8,)), "proposals": 8, "candidates": 16, "hidden": (8,)}
 
 
 def compose(part: Literal["train", "test"], key: jax.Array, count: int) -> Dataset:
@@ -109,29 +112,31 @@ def judge(fitted: train.Fitted, test: Dataset, out: Path) -> tuple[float, float]
     return float(half), recalls[0.5]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--scenes", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/faster_rcnn"))
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
-    count, epochs, held_out = QUICK if options.quick else FULL
+    count, epochs, held_out = pick(options, full=FULL, quick=QUICK, few=FEW)
     count, epochs = options.scenes or count, options.epochs or epochs
     keys = jax.random.split(jax.random.key(options.seed), 3)
     training, test = compose("train", keys[0], count), compose("test", keys[1], held_out)
     print(f"{count} scenes composed in {time.perf_counter() - begin:.0f} s")
-    config = FasterRCNNConfig(anchors=fitting_anchors(training, keys[2]), pool_size=5)
+    shapes = fitting_anchors(training, keys[2])
+    config = FasterRCNNConfig(anchors=shapes, pool_size=5, **pick(options, full={}, few=SMALL))
     net = jaxdl.net.functional(lambda rngs: FasterRCNN(config, rngs=rngs))
     fitted = fit(net, training, epochs=epochs, seed=options.seed)
     train.save(options.out / "model.safetensors", fitted)
     precision, covered = judge(fitted, test, options.out)
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
-    return 0 if (covered >= 0.5 if options.quick else precision >= CLAIM) else 1
+    reached(f"mAP {precision:.3f} at IoU .5 on {held_out} held-out scenes")
+    return verdict(options, pick(options, full=precision >= CLAIM, quick=covered >= 0.5, few=True))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ N(0, 1); sigmoids lose it with all but N(0, 1), whose outputs are saturated to 7
 and ReLU with N(0, 1) diverges in step 2. The four starts of an activation are trained as one program. Took
 36 s of one core.
 
-Run by `python examples/initializers.py [--epochs 15] [--seed 0] [--out out/initializers]`.
+Run by `python examples/initializers.py [--effort quick] [--epochs 15] [--seed 0] [--out out/initializers]`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
+from _effort import add, pick, reached, verdict
 from jaxdl import losses, metrics, optim, probe, scaling, train
 from jaxdl.data import load_digits, split
 from jaxdl.models import MLP, MLPConfig
@@ -52,11 +53,13 @@ def starts(nets: dict[str, Net], seed: int) -> dict:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
 
 
-def before_training(data: train.Arrays, seed: int, out: Path) -> dict[tuple[str, str], dict[str, float]]:
-    """Draw histograms of 6 layers and gradients of 20; return what the claims below are judged by."""
+def before_training(
+    data: train.Arrays, activations: tuple[str, ...], depths: tuple[int, int], seed: int, out: Path
+) -> dict[tuple[str, str], dict[str, float]]:
+    """Draw histograms of few layers and gradients of many; return what the claims below are judged by."""
     found = {}
-    for activation in ACTIVATIONS:
-        shallow, deep = (networks(activation, width=w, depth=d) for w, d in ((128, 6), (64, 20)))
+    for activation in activations:
+        shallow, deep = (networks(activation, width=w, depth=d) for w, d in zip((128, 64), depths))
         net, deep_net = next(iter(shallow.values())), next(iter(deep.values()))
 
         @jax.jit
@@ -96,20 +99,22 @@ def before_training(data: train.Arrays, seed: int, out: Path) -> dict[tuple[str,
         title = f"{activation}: activations by layer, before training"
         jaxdl.plot.activation_histograms(grid, low=LOW, high=HIGH, notes=notes, title=title,
                                          path=out / f"histograms_{activation}.png")  # fmt: skip
-        title = f"{activation}, 20 hidden layers, before training"
+        title = f"{activation}, {depths[1]} hidden layers, before training"
         jaxdl.plot.gradients_by_depth(curves, title=title, path=out / f"gradients_{activation}.png")
     return found
 
 
-def training(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[tuple[str, str], dict]:
-    """Train five hidden layers of 64 from each start, all four at once."""
+def training(
+    data: train.Arrays, activations: tuple[str, ...], depth: int, epochs: int, seed: int, out: Path
+) -> dict[tuple[str, str], dict]:
+    """Train hidden layers of 64 from each start, all four at once."""
     curves: dict[str, dict[str, np.ndarray]] = {}
     ends = {}
-    for activation in ACTIVATIONS:
+    for activation in activations:
         measure = "dead" if activation == "relu" else "saturated"
-        nets = networks(activation, width=64, depth=5)
+        nets = networks(activation, width=64, depth=depth)
         net = next(iter(nets.values()))
-        paths = tuple(f"activations/{i}" for i in range(5))
+        paths = tuple(f"activations/{i}" for i in range(depth))
         spec = train.Spec(epochs, 32, metrics=(("accuracy", metrics.accuracy),),
                           record=probe.activations(net, measure, paths=paths))  # fmt: skip
         program = train.make_program(net, losses.softmax_cross_entropy, optim.sgd(RATES[activation]), spec)
@@ -130,36 +135,10 @@ def training(data: train.Arrays, epochs: int, seed: int, out: Path) -> dict[tupl
     return ends
 
 
-def told(end: dict) -> str:
-    if end["diverged"] >= 0:
-        return f"diverged in step {end['diverged']}"
-    first, last = 100 * end["stuck"][0], 100 * end["stuck"][-1]
-    accuracy = f"validation accuracy {100 * end['accuracy']:5.1f} %"
-    return f"{accuracy}   {end['measure']} {first:5.1f} % in the first epoch, {last:5.1f} % in the last"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("out/initializers"))
-    options = parser.parse_args()
-
-    learning, valid = split(load_digits(), (0.8, 0.2), seed=options.seed)
-    scaled = scaling.z_score(learning.inputs)
-    data = train.Arrays(scaled(learning.inputs), jnp.asarray(learning.targets),
-                        scaled(valid.inputs), jnp.asarray(valid.targets))  # fmt: skip
-    found = before_training(data, options.seed, options.out)
-    print("before training")
-    for (activation, label), values in found.items():
-        print(f"{activation:8} {label:14}" + "   ".join(f"{k} {v:8.2g}" for k, v in values.items()))
-    ends = training(data, options.epochs, options.seed, options.out)
-    print(f"\nafter {options.epochs} epochs of SGD, 5 hidden layers of 64")
-    for (activation, label), end in ends.items():
-        print(f"{activation:8} {label:14}{told(end)}")
-
+def claimed(found: dict, ends: dict) -> dict[str, bool]:
+    """Return whether each claim holds."""
     tiny, wide, xavier, he = INITIALIZERS
-    claims = {
+    return {
         "small weights: signals fade": all(found[a, tiny][GROWTH] < 1e-3 for a in ("tanh", "relu")),
         "small weights: gradients vanish": all(found[a, tiny][FIRST] < 1e-6 for a in ACTIVATIONS),
         "wide weights: tanh and sigmoid saturate": all(
@@ -179,11 +158,50 @@ def main() -> int:
         > ends["relu", tiny]["accuracy"],
         "Xavier trains tanh": ends["tanh", xavier]["accuracy"] > 0.9,
     }
+
+
+def told(end: dict) -> str:
+    if end["diverged"] >= 0:
+        return f"diverged in step {end['diverged']}"
+    first, last = 100 * end["stuck"][0], 100 * end["stuck"][-1]
+    accuracy = f"validation accuracy {100 * end['accuracy']:5.1f} %"
+    return f"{accuracy}   {end['measure']} {first:5.1f} % in the first epoch, {last:5.1f} % in the last"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("out/initializers"))
+    add(parser)
+    options = parser.parse_args(arguments)
+
+    learning, valid = split(load_digits(), (0.8, 0.2), seed=options.seed)
+    scaled = scaling.z_score(learning.inputs)
+    data = train.Arrays(scaled(learning.inputs), jnp.asarray(learning.targets),
+                        scaled(valid.inputs), jnp.asarray(valid.targets))  # fmt: skip
+    activations = pick(options, full=ACTIVATIONS, few=("relu",))
+    found = before_training(
+        data, activations, pick(options, full=(6, 20), few=(1, 1)), options.seed, options.out
+    )
+    print("before training")
+    for (activation, label), values in found.items():
+        print(f"{activation:8} {label:14}" + "   ".join(f"{k} {v:8.2g}" for k, v in values.items()))
+    depth = pick(options, full=5, few=1)
+    epochs = pick(options, full=15, few=1, given=options.epochs)
+    ends = training(data, activations, depth, epochs, options.seed, options.out)
+    print(f"\nafter {epochs} epochs of SGD, {depth} hidden layers of 64")
+    for (activation, label), end in ends.items():
+        print(f"{activation:8} {label:14}{told(end)}")
+
+    low, _, _, high = (100 * ends["relu", label]["accuracy"] for label in INITIALIZERS)
+    reached(f"{high:.1f} % by ReLU with He's weights, {low:.1f} % with small ones, of {len(valid)} digits")
+    claims = pick(options, full=claimed, few=lambda found, ends: {})(found, ends)
     print()
     for claim, holds in claims.items():
         print(f"{'holds' if holds else 'FAILS'}: {claim}")
     print(f"pictures: {options.out}")
-    return 0 if all(claims.values()) else 1
+    return verdict(options, all(claims.values()))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,6 @@ def test_documents_are_there() -> None:
 
 def test_every_example_is_named_and_says_how_it_is_run() -> None:
     listed = (ROOT / "README.md").read_text().split("## Examples")[1].split("\n## ")[0]
-    for path in (ROOT / "examples").glob("*.py"):
+    for path in (ROOT / "examples").glob("[!_]*.py"):
         assert f"`{path.stem}`" in listed
         assert f"python examples/{path.name}" in path.read_text().split('"""')[1]
