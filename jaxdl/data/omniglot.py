@@ -132,10 +132,11 @@ def _part(op: str, part: str, size: int, framing: str, limit: int) -> Iterator[t
         seen.add(key)
         side = size if framing == "published" else _SIDE
         image = 255 - _pictures.grey(op, f"{path}/{name}", data, (_SIDE, _SIDE), (side, side))
-        yield (
-            key,
-            image if framing == "published" else frame_ink(image[None], size=size, margin=size // 14)[0],
-        )
+        if framing == "ink":
+            if not image.any():
+                raise _zip.bad(op, path, f"holds {name!r}, a drawing without ink")
+            image = frame_ink(image[None], size=size, margin=size // 14)[0]
+        yield key, image
     if not seen:
         raise _zip.bad(op, path, "holds no drawings")
 
