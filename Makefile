@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo gallery test test-slow test-kill check format bench golden lock clean
+.PHONY: help demo test test-slow test-kill check format bench docs gallery golden lock clean
 
 help:
 	@echo "make demo       train LeNet-5 on real digits (installs into $(VENV) first)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-kill  kill a training run 500 times and resume it (a quarter of an hour)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     ruff format"
+	@echo "make docs       build the site into docs/_build/html, every warning an error"
 	@echo "make bench      the benchmark of this machine, against every peer that is installed"
 	@echo "make golden     write the golden files anew (needs PyTorch and Keras in $(VENV))"
 	@echo "make lock       pin the newest versions in requirements.txt (needs uv)"
@@ -64,6 +65,10 @@ format: $(VENV)/.check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --builder html --fresh-env --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 bench: $(VENV)/.examples
 	$(BIN)/python -m bench mlp
 
@@ -72,4 +77,5 @@ golden: $(VENV)/.test
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/reference docs/benchmarks.md docs/gallery.md
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,6 +26,7 @@ from . import receptive_field as receptive_field
 from . import sampling as sampling
 from . import scaling as scaling
 from . import select as select
+from . import similarity as similarity
 from . import style as style
 from . import train as train
 from . import units as units

@@ -25,7 +25,7 @@ TOLERANCES = {"float64": 1e-6, "float32": 1e-2}  # by the dtype in which the fun
 def numerical_gradient(f: Callable[[Any], jax.Array], x: Any, *, step: float | None = None) -> Any:
     """Differentiate by central differences, entry by entry: ``(f(x + h e_i) - f(x - h e_i)) / 2h``.
 
-    The error is ``h^2 f'''/6``, of order O(h^2), from the formula and O(eps |f| / h) from rounding; the
+    The error is ``h^2 f'''/6``, of order O(h^2), from the formula and ``O(eps |f| / h)`` from rounding; the
     default step balances them: about 1e-10 in float64. It costs two values of `f` an entry, where `jax.grad`
     costs a few values in all. Outside jit the work is done in float64, whatever the global setting of
     x64; inside jit, in the dtype of `x`.

@@ -30,7 +30,7 @@ def state_gradient_norms(
         direction: v (units,); None for equal entries of norm 1.
 
     Returns:
-        Norms (batch, time + 1) by distance k: entry 0 is ||v||, the last that of the first carry. A value
+        Norms (batch, time + 1) by distance k: entry 0 is ``||v||``, the last that of the first carry. A value
         that is not finite gives NaN or inf, never a number.
 
     Raises:

@@ -2,11 +2,11 @@
 
 Three formulations, which agree in value and, but for the order of a sum, in gradient:
 
-``"xla"``      ``lax.reduce_window``; the gradient of a maximum becomes select-and-scatter.
-``"reshape"``  windows that do not overlap: blocks by a reshape; a maximum keeps the place of its entry, and
-               its gradient is one elementwise pass. Windows that overlap go to ``"slices"``.
-``"slices"``   one axis after the other, the last first: the strided slices of an axis are compared, or
-               summed; gradients return to the slices. 3 x 3 costs 3 + 3 entries a window, not 9.
+* ``"xla"``: ``lax.reduce_window``; the gradient of a maximum becomes select-and-scatter.
+* ``"reshape"``: windows that do not overlap: blocks by a reshape; a maximum keeps the place of its entry, and
+  its gradient is one elementwise pass. Windows that overlap go to ``"slices"``.
+* ``"slices"``: one axis after the other, the last first: the strided slices of an axis are compared, or
+  summed; gradients return to the slices. 3 x 3 costs 3 + 3 entries a window, not 9.
 
 Where entries of a window are equal the maximum's gradient goes to the first of them in row-major order, as in
 lax and torch. A NaN anywhere in a window makes its maximum NaN; which entry then has the gradient is not

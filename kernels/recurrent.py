@@ -8,14 +8,14 @@ valid step.
 
 Formulations side by side:
 
-``"scan"``     ``lax.scan`` of the cell, and its derivative as jax makes it; this one alone has forward
-               derivatives (`jax.jvp`).
-``"inner"``    a derivative of its own: the gates are kept, and the gradients of the weights are single
-               products of all steps after the loop.
-``"hoisted"``  the same, and the products with the inputs are a single one before the loop.
-``"summed"``   as ``"inner"``, but the gradients of the weights are summed step by step, within the loop.
-``"cudnn"``    cuDNN's LSTM, on NVIDIA GPUs: float32, the standard form, no lengths, not reversed. Never
-               chosen by itself, as it has not been measured.
+* ``"scan"``: ``lax.scan`` of the cell, and its derivative as jax makes it; this one alone has forward
+  derivatives (`jax.jvp`).
+* ``"inner"``: a derivative of its own: the gates are kept, and the gradients of the weights are single
+  products of all steps after the loop.
+* ``"hoisted"``: the same, and the products with the inputs are a single one before the loop.
+* ``"summed"``: as ``"inner"``, but the gradients of the weights are summed step by step, within the loop.
+* ``"cudnn"``: cuDNN's LSTM, on NVIDIA GPUs: float32, the standard form, no lengths, not reversed. Never
+  chosen by itself, as it has not been measured.
 
 The rule for ``implementation=None`` was measured by ``python -m bench.recurrent_table`` (2 cores, Zen 4, jax
 0.10.2). Forward, backward and update of an LSTM and a GRU take 0.84 and 0.64 of the time of the plain scan

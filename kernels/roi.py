@@ -2,9 +2,9 @@
 
 Formulations of `roi_align`, which agree in value and gradient but for the order of sums:
 
-``"gather"``    four cells a sample are read and added up; the gradient adds patches of 2 x 2 cells, a few
-                boxes at a time, so that they stay in the cache.
-``"products"``  the samples of a row, and of a column, as matrices that multiply the whole map.
+* ``"gather"``: four cells a sample are read and added up; the gradient adds patches of 2 x 2 cells, a few
+  boxes at a time, so that they stay in the cache.
+* ``"products"``: the samples of a row, and of a column, as matrices that multiply the whole map.
 
 The rule was measured by ``python -m bench roi`` (512 boxes of 7 x 7 on 64 channels, value and gradient). On
 CPU ``"gather"`` took less than a tenth of torchvision's time on maps of 25 to 100 cells a side, and its work

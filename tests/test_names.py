@@ -16,7 +16,7 @@ NAMES = {
     "triplet l1_penalty l2_penalty soft_threshold proximal_l1 reduce "
     "auxiliary_cross_entropy maximum_a_posteriori sequence_cross_entropy "
     "sequence_binary_cross_entropy yolo_v1 yolo_anchors yolo_unplaced faster_rcnn "
-    "region_heads region_proposals localisation crop_heads",
+    "region_heads region_proposals localisation crop_heads mined_triplet batch_contrastive",
     "anchors": "grid shapes assign sample kmeans",
     "gradcheck": "numerical_gradient check",
     "graph": "show",
@@ -39,16 +39,16 @@ NAMES = {
     "initializers": "zeros normal uniform lecun he xavier glorot orthogonal",
     "probe": "activations parameters layers histogram norms dead saturated",
     "train": "make_train fit sweep evaluate predict rate_range make_rate_range exact_statistics "
-    "save load compilation_cache compile export load_exported prefetch restore Stream",
+    "save load compilation_cache compile export load_exported prefetch restore Stream by_class",
     "train.points": "grid random zip log linear",
     "weights": "save load metadata load_torch from_torchvision to_torchvision "
     "download_torchvision torchvision_scaling from_torch_recurrent to_torch_recurrent",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split folds one_hot Dataset load_digits load_iris load_wine load_breast_cancer "
-    "load_diabetes load_cifar volumes waveforms scenes scene_batches compose_scene "
-    "scene_digits load_scene_digits load_voc load_coco Vocabulary pad windows load_names "
-    "load_lines load_text adding copying brackets dates",
+    "data": "split split_classes folds one_hot Dataset Drawings frame_ink load_omniglot load_people people "
+    "load_digits load_iris load_wine load_breast_cancer load_diabetes load_cifar volumes waveforms "
+    "scenes scene_batches compose_scene scene_digits load_scene_digits load_voc load_coco Vocabulary "
+    "pad windows load_names load_lines load_text adding copying brackets dates",
     "kernels.dense": "dot_general",
     "kernels.conv": "conv_general_dilated conv_transpose using",
     "kernels.pool": "max_pool avg_pool",
@@ -66,7 +66,7 @@ NAMES = {
     "SequenceClassifierConfig SequenceTagger SequenceTaggerConfig EncoderDecoder "
     "EncoderDecoderConfig Yolo YoloConfig FasterRCNN FasterRCNNConfig Localiser "
     "LocaliserConfig localise WindowClassifier WindowClassifierConfig RCNN RCNNConfig "
-    "FastRCNN FastRCNNConfig",
+    "FastRCNN FastRCNNConfig Embedder EmbedderConfig Siamese Twins",
     "models.yolo": "detect",
     "plot": "activations augmentations step_and_sigmoid cost_surfaces graph descent paths "
     "gradient_field boundary learning_curve validation_curve confusion_matrix "
@@ -74,13 +74,14 @@ NAMES = {
     "history rate_range heat_map parallel_curves kernels signals volumes images "
     "top_patches saliency language_model gradients_by_distance accuracy_by_length "
     "attention_map samples boxes objects detections average_precision detectors "
-    "sliding_windows",
+    "sliding_windows embedding distances pairs episodes",
     "data.augment": "horizontal_flip vertical_flip random_crop random_resized_crop shift "
     "subpixel_shift rotation scale shear affine elastic colour_distortion "
     "pca_noise cutout random_erasing gaussian_noise mixup cutmix compose maybe "
     "on_backgrounds flip_with_boxes zoom_with_boxes",
     "filters": "kernel apply as_matrix",
     "receptive_field": "stack measure",
+    "similarity": "distances normalise pairs choose_threshold verify recognise few_shot hardest_pairs",
     "style": "gram content_loss style_loss total_variation transfer",
     "units": "top_patches saliency",
     "models.ngram": "fit cross_entropy",

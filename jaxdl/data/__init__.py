@@ -2,8 +2,8 @@
 
 Everything here is NumPy, but for `augment`, which works on the device. Files are taken for hostile: sizes are
 capped, digests are checked before anything is parsed, and nothing is unpickled or unpacked.
-The loaders are NumPy; `scenes`, `volumes` and `waveforms`, which draw examples of their own, are keyed and
-compiled.
+The loaders are NumPy; `people`, `scenes`, `volumes` and `waveforms`, which draw examples of their own, are
+keyed and compiled.
 Files are taken for hostile: sizes are capped, digests are checked before anything is parsed, and nothing is
 unpickled or unpacked.
 
@@ -27,14 +27,19 @@ from jaxdl.data.dataset import Dataset as Dataset
 from jaxdl.data.dates import dates as dates
 from jaxdl.data.download import cache_folder as cache_folder
 from jaxdl.data.download import fetch as fetch
+from jaxdl.data.drawings import Drawings as Drawings
 from jaxdl.data.folder import load_folder as load_folder
+from jaxdl.data.folder import load_people as load_people
 from jaxdl.data.folds import Folds as Folds
 from jaxdl.data.folds import folds as folds
+from jaxdl.data.framing import frame_ink as frame_ink
 from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist
 from jaxdl.data.object_images import ObjectImages as ObjectImages
+from jaxdl.data.omniglot import load_omniglot as load_omniglot
 from jaxdl.data.one_hot import one_hot as one_hot
+from jaxdl.data.people import people as people
 from jaxdl.data.scene_config import SceneConfig as SceneConfig
 from jaxdl.data.scene_digits import SceneDigits as SceneDigits
 from jaxdl.data.scene_digits import load_scene_digits as load_scene_digits
@@ -48,6 +53,7 @@ from jaxdl.data.sequence_tasks import copying as copying
 from jaxdl.data.sequences import pad as pad
 from jaxdl.data.sequences import windows as windows
 from jaxdl.data.split import split as split
+from jaxdl.data.split_classes import split_classes as split_classes
 from jaxdl.data.tables import load_csv as load_csv
 from jaxdl.data.text import load_lines as load_lines
 from jaxdl.data.text import load_names as load_names

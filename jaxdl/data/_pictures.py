@@ -1,11 +1,12 @@
-"""Image files on the disk, decoded to bytes: what is no plain picture is refused."""
+"""Image files on the disk or in memory, decoded to bytes: what is no plain picture is refused."""
 
+import io
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,6 +29,25 @@ def pixels(op: str, file: Path, size: tuple[int, int] | None, channels: int, max
 
     with _opened(op, file, max_pixels) as image:
         return decoded(op, file, ImageOps.exif_transpose(image), size, channels)
+
+
+def grey(op: str, name: str, data: bytes, own: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """Decode a grey image in memory, which is to have height and width `own`, to (height, width) uint8.
+
+    It is scaled by area: each pixel is the mean of what it covers, so that thin lines grow fainter, not thin.
+    """
+    from PIL import Image
+
+    file = Path(name)
+    with _decoding(op, file, io.BytesIO(data), own[0] * own[1]) as image:
+        if (found := (image.height, image.width)) != own:
+            raise bad(
+                op, file, f"is {found[0]} pixels high and {found[1]} wide; expected {own[0]} and {own[1]}"
+            )
+        picture = _opaque(op, file, image).convert("L")
+        if size != own:
+            picture = picture.resize(size[::-1], Image.Resampling.BOX)
+        return np.array(picture, np.uint8)
 
 
 def fitted(
@@ -73,10 +93,16 @@ def decoded(op: str, file: Path, image: Any, size: tuple[int, int] | None, chann
 
 @contextmanager
 def _opened(op: str, file: Path, max_pixels: int) -> Iterator[Any]:
+    with file.open("rb") as stream, _decoding(op, file, stream, max_pixels) as image:
+        yield image
+
+
+@contextmanager
+def _decoding(op: str, file: Path, stream: IO[bytes], max_pixels: int) -> Iterator[Any]:
     """Open an image; whatever its bytes lead the decoder to becomes an error that names it."""
     from PIL import Image, UnidentifiedImageError
 
-    with file.open("rb") as stream, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(stream, formats=_FORMATS) as image:

@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 
+EMBEDDED = "; labels='identities' where the outputs are embeddings"
+
 
 def as_numbers(op: str, argument: str, value: Any) -> np.ndarray:
     """Return `value` as an array of real numbers, or raise an error that names what it is instead.
@@ -122,5 +124,5 @@ def check_labels(
         explain(op, argument, got=f"{labels[index]} at {position(index)}",
                 expected=f"labels in [0, {classes}), one for each of {classes} classes",
                 fix=f"the labels count from 1: pass {argument} - 1" if from_one
-                else "drop or relabel those rows, or name every class")
+                else "drop or relabel those rows, or name every class" + EMBEDDED * (op == "fit"))
     )  # fmt: skip

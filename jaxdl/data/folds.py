@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxdl._checks import positive_integer
 from jaxdl.data.dataset import Dataset
-from jaxdl.data.split import _shuffled
+from jaxdl.data.split import shuffled
 from jaxdl.errors import DtypeError, FormatError, explain
 
 
@@ -111,7 +111,7 @@ def folds(dataset: Dataset, count: int = 5, *, seed: int = 0, stratify: bool = T
                     fix="data.Dataset(inputs, targets)")
         )  # fmt: skip
     count = positive_integer("folds", "count", count, least=2)
-    order = _shuffled(len(dataset), seed)
+    order = shuffled("folds", len(dataset), seed)
     stratified = stratify and dataset.classes is not None and dataset.targets.ndim == 1
     if stratified:
         _, sizes = np.unique(dataset.targets, return_counts=True)

@@ -45,7 +45,7 @@ def split(
     (14, 6, [3, 3])
     """
     shares = _shares(fractions)
-    order = _shuffled(len(dataset), seed)
+    order = shuffled("split", len(dataset), seed)
     stratified = stratify and dataset.classes is not None and dataset.targets.ndim == 1
     labels = dataset.targets if stratified else np.zeros(len(dataset), np.int32)
     present, counts = np.unique(labels, return_counts=True)
@@ -76,11 +76,12 @@ def _shares(fractions: Sequence[float] | Mapping[str, float]) -> np.ndarray:
     return shares / shares.sum()
 
 
-def _shuffled(count: int, seed: int) -> np.ndarray:
-    seed = positive_integer("split", "seed", seed, least=0)
+def shuffled(op: str, count: int, seed: int) -> np.ndarray:
+    """Return the numbers below `count` in an order that hangs on the seed alone."""
+    seed = positive_integer(op, "seed", seed, least=0)
     if seed >= 2**32:
         raise ValueError(
-            explain("split", "seed", got=seed, expected="a whole number in [0, 2**32)",
+            explain(op, "seed", got=seed, expected="a whole number in [0, 2**32)",
                     fix="seed % 2**32")
         )  # fmt: skip
     # NumPy promises the same raw stream in every version, but not the same permutation().

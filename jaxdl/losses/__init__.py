@@ -6,6 +6,8 @@ from ._detectors import FasterRCNNOutputs as FasterRCNNOutputs
 from ._detectors import ProposalOutputs as ProposalOutputs
 from ._detectors import RegionOutputs as RegionOutputs
 from ._heads import WithAuxiliary as WithAuxiliary
+from .all_pairs import PAIR_AVERAGES as PAIR_AVERAGES
+from .all_pairs import batch_contrastive as batch_contrastive
 from .auxiliary import auxiliary_cross_entropy as auxiliary_cross_entropy
 from .binary import binary_cross_entropy as binary_cross_entropy
 from .binary import multi_label_cross_entropy as multi_label_cross_entropy
@@ -14,6 +16,12 @@ from .codes import maximum_a_posteriori as maximum_a_posteriori
 from .crops import CropOutputs as CropOutputs
 from .crops import crop_heads as crop_heads
 from .localisation import localisation as localisation
+from .mining import AVERAGES as AVERAGES
+from .mining import FALLBACKS as FALLBACKS
+from .mining import LACKING as LACKING
+from .mining import MININGS as MININGS
+from .mining import NEGATIVES as NEGATIVES
+from .mining import mined_triplet as mined_triplet
 from .penalties import FORMS as FORMS
 from .penalties import is_weight as is_weight
 from .penalties import l1_penalty as l1_penalty

@@ -176,7 +176,7 @@ def proximal_l1(amount: Strength, *, where: Where = is_weight) -> optax.Gradient
     """Proximal step of an L1 penalty: ``w <- soft_threshold(w + update, amount)``, with exact zeros.
 
     It stands last in a chain, behind the step on the cost *without* the penalty. For gradient descent with
-    rate lr and penalty c sum |w| the amount is ``lr c``:
+    rate lr and penalty ``c sum |w|`` the amount is ``lr c``:
     ``optax.chain(optim.sgd(lr), proximal_l1(lr * c))``.
 
     Args:

@@ -129,7 +129,7 @@ def region_proposals(
         0.693
 
     Reference:
-        Ren et al. (2015); normalised by |S| in both terms, as in torchvision, where the paper divides the
+        Ren et al. (2015); normalised by ``|S|`` in both terms, as in torchvision, where the paper divides the
         second by the number of places and weighs it by 10, which is nearly the same.
     """
     outputs = proposals_checked("region_proposals", outputs)

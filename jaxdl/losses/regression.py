@@ -129,7 +129,7 @@ def smooth_l1(
 ) -> jax.Array:
     """Smooth L1 of the residual r: ``r^2 / (2 beta) if |r| < beta else |r| - beta / 2``.
 
-    It equals ``huber(delta=beta) / beta``: its slope far out is 1, whatever beta. At beta 0 it is |r|.
+    It equals ``huber(delta=beta) / beta``: its slope far out is 1, whatever beta. At beta 0 it is ``|r|``.
 
     Args:
         predictions: floating array (batch, ...).

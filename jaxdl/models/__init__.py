@@ -19,6 +19,8 @@ from .alexnet import AlexNet as AlexNet
 from .alexnet import AlexNetConfig as AlexNetConfig
 from .alexnet import AlexNetStage as AlexNetStage
 from .decision_tree import DecisionTree as DecisionTree
+from .embedder import Embedder as Embedder
+from .embedder import EmbedderConfig as EmbedderConfig
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderConfig as EncoderDecoderConfig
 from .fast_rcnn import FastRCNN as FastRCNN
@@ -49,6 +51,8 @@ from .sequence_classifier import SequenceClassifier as SequenceClassifier
 from .sequence_classifier import SequenceClassifierConfig as SequenceClassifierConfig
 from .sequence_tagger import SequenceTagger as SequenceTagger
 from .sequence_tagger import SequenceTaggerConfig as SequenceTaggerConfig
+from .siamese import Siamese as Siamese
+from .siamese import Twins as Twins
 from .signal_net import SignalNet as SignalNet
 from .signal_net import SignalNetConfig as SignalNetConfig
 from .vgg import VGG as VGG

@@ -1,5 +1,7 @@
 """The functional contract: any network as two pure functions over plain nested dicts of arrays.
 
+::
+
     Net.init(key) -> params, state
     Net.apply(params, state, x, train=..., key=None, hyper=None) -> y, state
 

@@ -25,6 +25,8 @@ from .graphs import functions as functions
 from .graphs import step_and_sigmoid as step_and_sigmoid
 from .layers import activation_histograms as activation_histograms
 from .layers import gradients_by_depth as gradients_by_depth
+from .pairs import episodes as episodes
+from .pairs import pairs as pairs
 from .paths import gradient_field as gradient_field
 from .paths import paths as paths
 from .pictures import images as images
@@ -36,6 +38,8 @@ from .samples import samples as samples
 from .selection import learning_curve as learning_curve
 from .selection import random_search as random_search
 from .selection import validation_curve as validation_curve
+from .similarity import distances as distances
+from .similarity import embedding as embedding
 from .sliding import sliding_windows as sliding_windows
 from .slopes import descent as descent
 from .slopes import times as times

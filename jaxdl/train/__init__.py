@@ -2,6 +2,8 @@
 
 from . import log as log
 from . import shard as shard
+from .by_class import ByClass as ByClass
+from .by_class import by_class as by_class
 from .cache import compilation_cache as compilation_cache
 from .checkpoint import Checkpoint as Checkpoint
 from .compile import Compiled as Compiled

@@ -160,7 +160,7 @@ def compile(
                      {name: value for name, value in options.items() if name not in host},
                      "compile")  # fmt: skip
     values = door.hyper(hyper)
-    arrays = _shapes(net, data, valid, scaling, values, spec.layout)
+    arrays = _shapes(net, data, valid, scaling, values, spec)
     door.ranges(net, arrays, optimizer, values)
     runner = runner_of(net, loss, optimizer, spec, penalty)
     spinner = Spinner(progress)
@@ -198,11 +198,12 @@ def _step(runner: Runner, spec: Spec, carry: Carry, arrays: Arrays, hyper: Hyper
     return jax.jit(runner.program.step).lower(carry, index, few, hyper)
 
 
-def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper, plan: Plan) -> Arrays:
+def _shapes(net: Net, data: Any, valid: Any, scaling: Any, hyper: Hyper, spec: Spec) -> Arrays:
     """Pass examples of zeros through the door of `fit`, and return what comes out as shapes."""
     pairs = [_pair("data", data), *([] if valid is None else [_pair("valid", valid)])]
     zeros: Any = jax.tree.map(lambda part: np.zeros((1, *part.shape[1:]), part.dtype), pairs)
-    found = door.arrays(net, zeros[0], None if valid is None else zeros[1], scaling, hyper, plan)
+    found = door.arrays(net, zeros[0], None if valid is None else zeros[1], scaling, hyper, spec.layout,
+                        labels=spec.labels)  # fmt: skip
     shaped = found._replace(inputs=_lengthened(found.inputs, pairs[0]),
                             targets=_lengthened(found.targets, pairs[0]))  # fmt: skip
     if valid is None:

@@ -15,7 +15,8 @@ from jaxdl.data._named import Named, check_pair, numbers, shape_of, singles
 from jaxdl.data._validate import check_labels
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
-from jaxdl.train.health import entry, labels
+from jaxdl.train.health import entry
+from jaxdl.train.health import labels as class_labels
 from jaxdl.train.parts import rule
 from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.spec import Arrays, Hyper, Metric, Spec
@@ -94,25 +95,31 @@ def examples(data: Examples, name: str) -> tuple[Named, Named]:
 
 
 def arrays(
-    net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper, plan: Plan = ALONE
-) -> Arrays:
+    net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper, plan: Plan = ALONE,
+    *, labels: str = "classes",
+) -> Arrays:  # fmt: skip
     """Check every example against the network and put all on the devices of a plan."""
     _check_scaling(scaling)
     parts = [examples(data, "data"), *([] if valid is None else [examples(valid, "valid")])]
     if len(parts) == 2:
         _check_alike(parts[0][0], parts[1][0], "inputs")
+    if labels == "classes":
+        _check_classes(data, valid)
+    if len(parts) == 2:
+        _check_alike(parts[0][1], parts[1][1], "targets")
+    for name, (inputs, targets) in zip(("data", "valid"), parts):
+        _check_fit(net, name, inputs, targets, scaling, hyper, labels)
+    held, scaling = plan.place(([part for pair in parts for part in pair], scaling))
+    training, validation = held[:2], held[2:] or [None, None]
+    return Arrays(training[0], training[1], validation[0], validation[1], scaling)
+
+
+def _check_classes(data: Examples, valid: Examples | None) -> None:
     if isinstance(data, Dataset) and isinstance(valid, Dataset) and data.classes != valid.classes:
         raise FormatError(
             explain("fit", "valid", got=f"of classes {valid.classes}", expected=f"{data.classes}, as in data",
                     fix="number the classes of both data sets alike")
         )  # fmt: skip
-    if len(parts) == 2:
-        _check_alike(parts[0][1], parts[1][1], "targets")
-    for name, (inputs, targets) in zip(("data", "valid"), parts):
-        _check_fit(net, name, inputs, targets, scaling, hyper)
-    held, scaling = plan.place(([part for pair in parts for part in pair], scaling))
-    training, validation = held[:2], held[2:] or [None, None]
-    return Arrays(training[0], training[1], validation[0], validation[1], scaling)
 
 
 def _check_alike(training: Named, valid: Named, what: str) -> None:
@@ -141,9 +148,11 @@ def _check_scaling(scaling: Any) -> None:
         )  # fmt: skip
 
 
-def _check_fit(net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyper: Hyper) -> None:
+def _check_fit(
+    net: Net, name: str, inputs: Any, targets: Any, scaling: Any, hyper: Hyper, meaning: str
+) -> None:
     outputs = abstract_outputs(net, inputs, scaling, hyper)
-    for label, (found, classes) in labels(outputs, targets).items():
+    for label, (found, classes) in class_labels(outputs, targets, meaning).items():
         check_labels(found, classes, op="fit", argument=f"{name} targets{entry(label)}")
     if isinstance(targets, Mapping):
         objects("fit", f"{name} targets", targets, getattr(outputs, "num_classes", None))

@@ -95,7 +95,7 @@ def fit(
             The end is bit by bit that of the unbroken run, whatever chunks both had, on the same versions,
             device and number of cores; where these differ, or the network, the loss, the optimizer or its
             schedule does, a `CheckpointWarning` says so. `epochs` may be larger.
-        options: further fields of `Spec`: `shuffle`, `reduction`, `train_metrics`, `step_losses`,
+        options: further fields of `Spec`: `shuffle`, `labels`, `reduction`, `train_metrics`, `step_losses`,
             `eval_batch_size`, `record`, `step_records`, `frozen`, `early_stopping`, `augment`, `accumulate`,
             `average`, `shard`.
 
@@ -136,7 +136,7 @@ def fit(
                           seed=seed, host=host, options=options)  # fmt: skip
     spec = door.spec(epochs, batch_size, metrics, valid, options)
     spec.layout.same((hyper, seed, epochs, batch_size), "hyper, seed, epochs or batch_size")
-    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout)
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout, labels=spec.labels)
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)

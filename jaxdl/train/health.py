@@ -48,9 +48,9 @@ def words(ys: dict[str, jax.Array], wrong: jax.Array) -> jax.Array:
     return sum(bits, ys.pop("after", jnp.int32(0))).astype(jnp.int32)
 
 
-def wrong_labels(outputs: Any, targets: Any, indices: jax.Array) -> jax.Array:
+def wrong_labels(outputs: Any, targets: Any, indices: jax.Array, meaning: str) -> jax.Array:
     """Tell for each step whether its batch holds a label outside [0, classes), bool (steps,)."""
-    found = [_wrong(one, classes, indices) for one, classes in labels(outputs, targets).values()]
+    found = [_wrong(one, classes, indices) for one, classes in labels(outputs, targets, meaning).values()]
     return functools.reduce(jnp.logical_or, found) if found else jnp.zeros(len(indices), bool)
 
 
@@ -60,12 +60,14 @@ def _wrong(labels: jax.Array, classes: int, indices: jax.Array) -> jax.Array:
     return jnp.any(rows[indices], axis=1)
 
 
-def labels(outputs: Any, targets: Any) -> dict[str, tuple[Any, int]]:
+def labels(outputs: Any, targets: Any, meaning: str = "classes") -> dict[str, tuple[Any, int]]:
     """Return what are class numbers among the targets, with the number of classes, by name or ``""``.
 
     Of targets that are a dict it is known where the outputs are a dict too, by their common names; what else
-    a dict holds, the loss alone can judge.
+    a dict holds, the loss alone can judge. Labels that are identities have no bound.
     """
+    if meaning == "identities":
+        return {}
     if isinstance(outputs, Mapping) and isinstance(targets, Mapping):
         pairs = {name: (outputs[name], targets[name]) for name in targets if name in outputs}
     else:

@@ -27,6 +27,7 @@ WHAT = "model file of jaxdl"
 KINDS = {
     "AlexNet": (models.AlexNetConfig, models.AlexNet),
     "CifarResNet": (models.CifarResNetConfig, models.CifarResNet),
+    "Embedder": (models.EmbedderConfig, models.Embedder),
     "EncoderDecoder": (models.EncoderDecoderConfig, models.EncoderDecoder),
     "FastRCNN": (models.FastRCNNConfig, models.FastRCNN),
     "FasterRCNN": (models.FasterRCNNConfig, models.FasterRCNN),

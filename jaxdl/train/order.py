@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks
 from jaxdl.errors import explain
+from jaxdl.train.by_class import ByClass
 
 SORTED_BELOW = 256
 ROUNDS = 8
@@ -45,7 +46,7 @@ def batch_order(
     *,
     examples: int,
     batch_size: int,
-    shuffle: str = "permutation",
+    shuffle: str | ByClass = "permutation",
 ) -> jax.Array:
     """Return which examples each step of an epoch sees.
 
@@ -57,21 +58,26 @@ def batch_order(
         shuffle: ``"permutation"``: shuffled anew every epoch, every example at most once; the
             ``examples % batch_size`` left over are others each epoch. ``"replacement"``: drawn with
             replacement. ``"none"``: in sequence, each epoch going on where the last one stopped.
+            What `by_class` returns: some classes, with some examples of each.
 
     Returns:
         int32 array (steps, batch_size).
 
     Raises:
         DtypeError: `order` is no typed key.
-        ValueError: `batch_size` exceeds the examples, or an unknown `shuffle`.
+        ShapeError: classes of another number of examples.
+        ValueError: `batch_size` exceeds the examples or is no multiple of `per_class`; an unknown `shuffle`.
 
     Example:
         >>> batch_order(jax.random.key(0), 1, examples=5, batch_size=2, shuffle="none").tolist()
         [[4, 0], [1, 2]]
     """
-    _checks.one_of("batch_order", "shuffle", shuffle, SHUFFLES)
+    check_shuffle("batch_order", shuffle)
     key = jax.random.fold_in(_checks.key("batch_order", order), epoch)
     steps = steps_per_epoch(examples, batch_size)
+    if isinstance(shuffle, ByClass):
+        classes = shuffle.check("batch_order", examples, batch_size)
+        return shuffle.draw(key, steps=steps, classes=classes)
     shape = (steps, batch_size)
     if shuffle == "replacement":
         return jax.random.randint(key, shape, 0, examples, jnp.int32)
@@ -81,6 +87,12 @@ def batch_order(
         return ((start + stream) % examples).reshape(shape)
     shuffled = _sorted(key, examples) if examples < SORTED_BELOW else _enciphered(key, examples)
     return shuffled[: steps * batch_size].reshape(shape)
+
+
+def check_shuffle(op: str, shuffle: str | ByClass) -> None:
+    """Raise `ValueError` unless `shuffle` is the name of an order, or what `by_class` returned."""
+    if not isinstance(shuffle, ByClass):
+        _checks.one_of(op, "shuffle", shuffle, SHUFFLES)
 
 
 def _sorted(key: jax.Array, examples: int) -> jax.Array:

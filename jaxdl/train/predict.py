@@ -97,6 +97,7 @@ def evaluate(
     reduction: str = "mean",
     scaling: Any = None,
     hyper: Hyper | None = None,
+    labels: str = "classes",
 ) -> dict[str, float]:
     """Return the mean loss and metrics over a data set, every example exactly once.
 
@@ -111,6 +112,7 @@ def evaluate(
         reduction: ``"mean"`` or ``"half_mean"``.
         scaling: applied to each batch, as in training.
         hyper: hyperparameters, for networks and losses that read any.
+        labels: what integer targets are, ``"classes"`` or ``"identities"``; see `Spec`.
 
     Returns:
         ``{"loss": ..., "<metric>": ...}``, Python floats.
@@ -129,9 +131,9 @@ def evaluate(
     require("evaluate", net)
     _checks.one_of("evaluate", "reduction", reduction, ("mean", "half_mean"))
     values = door.hyper(hyper)
-    arrays = door.arrays(net, data, None, scaling, values)
     spec = Spec(1, 1, reduction=reduction, metrics=tuple((metrics or {}).items()),
-                eval_batch_size=batch_size)  # fmt: skip
+                eval_batch_size=batch_size, labels=labels)  # fmt: skip
+    arrays = door.arrays(net, data, None, scaling, values, labels=spec.labels)
     held = Arrays(None, None, arrays.inputs, arrays.targets, arrays.scaling)
     found = _evaluator(net, loss, spec)(params, state, held, values)
     return {name: float(value) for name, value in found.items()}

@@ -187,7 +187,7 @@ def rate_range(
     spec = Spec(1, batch_size, **options)
     _check_rates(low, high)
     values = door.hyper(hyper)
-    arrays = door.arrays(net, data, None, scaling, values)
+    arrays = door.arrays(net, data, None, scaling, values, labels=spec.labels)
     run = _runner(net, loss, optimizer, spec, steps, rate, smoothing, penalty)
     return run(*door.keys(seed), arrays, values, jnp.float32(low), jnp.float32(high))
 

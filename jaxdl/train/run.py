@@ -147,7 +147,7 @@ class Run:
         items = (jnp.arange(len(indices), dtype=jnp.int32), xs)
         learner, ys = lax.scan(self.body(carry, number, data, hyper, fetch), learner_of(carry), items)
         outputs = self._abstract_outputs(carry, data, hyper)
-        wrong = health.wrong_labels(outputs, data.targets, indices)
+        wrong = health.wrong_labels(outputs, data.targets, indices, self.spec.labels)
         words = health.words(ys, wrong)
         first = jnp.argmax(words != 0).astype(jnp.int32)
         found = Health(jnp.where(words[first] == 0, -1, number * len(indices) + first), words[first])

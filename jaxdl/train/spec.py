@@ -12,7 +12,8 @@ from jaxdl.errors import DtypeError, explain
 from jaxdl.losses import REDUCTIONS
 from jaxdl.net import Tree
 from jaxdl.optim import Frozen
-from jaxdl.train.order import SHUFFLES
+from jaxdl.train.by_class import ByClass
+from jaxdl.train.order import check_shuffle
 from jaxdl.train.shard import ALONE, Plan
 from jaxdl.train.stopping import EarlyStopping, Stopping
 
@@ -61,7 +62,11 @@ class Spec:
     Attributes:
         epochs: passes over the training examples.
         batch_size: examples a step.
-        shuffle: ``"permutation"``, ``"replacement"`` or ``"none"``; see `batch_order`.
+        shuffle: ``"permutation"``, ``"replacement"`` or ``"none"``, see `batch_order`; or what
+            `by_class` returns, for batches of a few classes with a few examples of each.
+        labels: what integer targets (examples,) are, given outputs (examples, n): ``"classes"``, checked to
+            lie in [0, n), or ``"identities"`` of whom or what an example shows, without a bound, where the
+            outputs are embeddings.
         reduction: of the per-example losses: ``"mean"``, ``"sum"`` or ``"half_mean"``.
         metrics: pairs (name, function); ``function(outputs, targets)`` gives one value per example, and
             the mean over the validation set is recorded as ``valid_<name>``.
@@ -92,7 +97,8 @@ class Spec:
 
     epochs: int
     batch_size: int
-    shuffle: str = "permutation"
+    shuffle: str | ByClass = "permutation"
+    labels: str = "classes"
     reduction: str = "mean"
     metrics: tuple[tuple[str, Metric], ...] = ()
     train_metrics: bool = False
@@ -112,7 +118,8 @@ class Spec:
         for name in ("epochs", "batch_size", "eval_batch_size", "accumulate"):
             # As Python's own: a NumPy number is no JSON, and would be another key of the same program.
             object.__setattr__(self, name, _checks.positive_integer("Spec", name, getattr(self, name)))
-        _checks.one_of("Spec", "shuffle", self.shuffle, SHUFFLES)
+        check_shuffle("Spec", self.shuffle)
+        _checks.one_of("Spec", "labels", self.labels, ("classes", "identities"))
         _checks.one_of("Spec", "reduction", self.reduction, REDUCTIONS)
         if self.average is not None:
             _checks.in_range("Spec", "average", self.average, 0, 1, "[0, 1)")

@@ -81,8 +81,9 @@ def fit_stream(
         first = _first(feed, batch_size, epochs, options)
         spec = door.spec(epochs, count(first.inputs), metrics, valid, options)
         _check_processes()
-        classes = _classes(net, first, scaling, hyper)
-        whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout)
+        classes = _classes(net, first, scaling, hyper, spec.labels)
+        whole = door.arrays(net, (first.inputs, first.targets), valid, scaling, hyper, spec.layout,
+                            labels=spec.labels)  # fmt: skip
         door.ranges(net, whole, optimizer, hyper)
         length = _length(stream, spec)
         runner = segment_runner_of(net, loss, optimizer, spec, penalty, length)
@@ -226,10 +227,10 @@ def _check_processes() -> None:
         )  # fmt: skip
 
 
-def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper) -> dict[str, int]:
+def _classes(net: Net, first: Batch, scaling: Any, hyper: Hyper, meaning: str) -> dict[str, int]:
     """Return the number of classes of targets that are class numbers, and check those of the first batch."""
     outputs = door.abstract_outputs(net, first.inputs, scaling, hyper)
-    found = labels(outputs, first.targets)
+    found = labels(outputs, first.targets, meaning)
     for name, (one, classes) in found.items():
         check_labels(one, classes, op="fit", argument=f"{first.name}, targets{entry(name)}")
     return {name: classes for name, (_, classes) in found.items()}

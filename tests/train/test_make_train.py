@@ -12,7 +12,7 @@ from common import DATA, HYPER, KEYS, LOSS, METRICS, NET, X, Y, adam, sgd
 from jaxdl import losses, net, optim, scaling
 from jaxdl.errors import ShapeError
 from jaxdl.models import MLP, MLPConfig
-from jaxdl.train import Arrays, Spec, batch_order, make_program, make_train
+from jaxdl.train import Arrays, Spec, batch_order, by_class, make_program, make_train
 
 SPEC = Spec(epochs=3, batch_size=8, metrics=METRICS, eval_batch_size=6)
 
@@ -85,9 +85,10 @@ def test_python_floats_do_not_compile_again() -> None:
     assert traces == 1
 
 
-@pytest.mark.parametrize("shuffle", ["permutation", "replacement", "none"])
+@pytest.mark.parametrize("shuffle", ["permutation", "replacement", "none", "by class"])
 def test_chunks_are_bit_identical_to_the_whole(shuffle: str) -> None:
-    spec = Spec(epochs=6, batch_size=8, shuffle=shuffle, metrics=METRICS)
+    chosen = by_class(np.asarray(DATA.targets), per_class=4) if shuffle == "by class" else shuffle
+    spec = Spec(epochs=6, batch_size=8, shuffle=chosen, metrics=METRICS)
     program = make_program(NET, LOSS, adam, spec)
     advance = jax.jit(program.advance)
     ends = []

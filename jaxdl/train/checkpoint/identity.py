@@ -135,7 +135,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str | int | float | None):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = (field.name for field in dataclasses.fields(value) if field.compare)
+        return {name: _plain(getattr(value, name)) for name in fields}
     if isinstance(value, tuple | list):
         return [_plain(entry) for entry in value]
     return "a function" if callable(value) else str(value)

@@ -128,7 +128,7 @@ def sweep(
                     expected="a plan for members, or None", fix="shard=train.shard.members()")
         )  # fmt: skip
     found, signals = members(hyper, seeds), StopSignal(stop_on, op="sweep")
-    arrays = door.arrays(net, data, valid, scaling, found.first)
+    arrays = door.arrays(net, data, valid, scaling, found.first, labels=spec.labels)
     check_ranges(found, net, arrays, optimizer)
     plan = Plan(Parts(net, loss, optimizer, spec, penalty), arrays, found,
                 shared=batches == "shared", shard=shard)  # fmt: skip

@@ -1,0 +1,222 @@
+"""Pictures beside each other: the pairs that distances get most wrong, and episodes of few examples."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxdl.errors import FormatError, ShapeError, explain
+from jaxdl.plot import _figure
+from jaxdl.plot.similarity import _shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from jaxdl.similarity import FewShot
+
+RIGHT, WRONG, NEUTRAL = (0.16, 0.62, 0.24), (0.85, 0.15, 0.12), (0.72, 0.72, 0.72)
+
+
+def pairs(
+    images: Any,
+    panels: Mapping[str, tuple[Any, Any]],
+    *,
+    labels: Any = None,
+    names: Sequence[str] | None = None,
+    threshold: float | None = None,
+    path: str | Path | None = None,
+) -> "Figure":
+    """Draw pairs of images with their distances, a row a panel: the hardest ones show what is confused.
+
+    Args:
+        images: (examples, height, width, channels).
+        panels: by title, indices (count, 2) of the pairs in `images`, and their distances (count,), such as
+            those of `similarity.hardest_pairs`.
+        labels: (examples,) class numbers, to name both images; or None.
+        names: the name of each class number; or None.
+        threshold: pairs up to this distance are taken for the same; with `labels` a frame is green where that
+            is right, and red where it is wrong. Or None.
+        path: where to write a PNG, or None.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ShapeError: no pair, or indices, distances or labels of another shape.
+        FormatError: an index beyond the images.
+
+    Example:
+        >>> figure = pairs(np.zeros((3, 8, 8, 1)), {"near": ([[0, 1], [0, 2]], [0.25, 0.5])})
+        >>> [axes.get_title() for axes in figure.axes]
+        ['0.25', '0.5']
+    """
+    op = "plot.pairs"
+    pictures = _images(op, images)
+    found = {title: _panel(op, title, panel, len(pictures)) for title, panel in panels.items()}
+    if not found:
+        raise ShapeError(explain(op, "panels", got="empty", expected="pairs by title",
+                                 fix="{'nearest': (indices, distances)}"))  # fmt: skip
+    kinds = None if labels is None else np.asarray(labels)
+    if kinds is not None and kinds.shape != (len(pictures),):
+        raise ShapeError(explain(op, "labels", got=f"of shape {kinds.shape}", expected=f"({len(pictures)},)",
+                                 fix="one for each image"))  # fmt: skip
+    columns = max(len(indices) for indices, _ in found.values())
+    figure = _figure.figure(columns, rows=len(found), panel_size=(1.75, 1.45))
+    for axes in figure.axes:
+        axes.axis("off")
+    for row, (title, (indices, distances)) in enumerate(found.items()):
+        for column, ((a, b), distance) in enumerate(zip(indices, distances)):
+            axes = figure.axes[row * columns + column]
+            alike = None if kinds is None else bool(kinds[a] == kinds[b])
+            frame = (
+                NEUTRAL if alike is None or threshold is None else _frame(alike == (distance <= threshold))
+            )
+            _mosaic(axes, [[(pictures[a], frame), (pictures[b], frame)]])
+            axes.set_title(f"{distance:.3g}", fontsize=9)
+            if kinds is not None:
+                both = [str(k) if names is None else names[k] for k in (kinds[a], kinds[b])]
+                axes.set_xlabel(both[0] if alike else " | ".join(both), fontsize=7)
+            if column == 0:
+                axes.set_ylabel(title, fontsize=9)
+    _figure.save(figure, path)
+    return figure
+
+
+def episodes(
+    images: Any,
+    found: "FewShot",
+    *,
+    other: "FewShot | None" = None,
+    count: int = 4,
+    captions: tuple[str, str] = ("embedding", "pixels"),
+    path: str | Path | None = None,
+) -> "Figure":
+    """Draw episodes of few examples: what was shown, what was asked for, and what was answered.
+
+    Below each question stands the example whose class it was given: framed green where that is right, red
+    where it is wrong.
+
+    Args:
+        images: (examples, height, width, channels), those whose embeddings were judged.
+        found: what `similarity.few_shot` returned.
+        other: what it returned of other embeddings with the same key, such as pixels, drawn below; or None.
+        count: episodes at most, the first ones.
+        captions: what `found` and `other` are called.
+        path: where to write a PNG, or None.
+
+    Returns:
+        The matplotlib figure, a panel an episode.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ShapeError: images of another shape, or `other` of other episodes.
+        FormatError: an index beyond the images.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxdl.similarity import few_shot
+        >>> images = np.array([0, 1, 50, 51, 90, 91], np.uint8).repeat(64).reshape(6, 8, 8, 1)
+        >>> flat = jnp.asarray(images.reshape(6, 64), jnp.float32)
+        >>> found = few_shot(flat, np.array([0, 0, 1, 1, 2, 2]), ways=3, episodes=2, key=jax.random.key(0))
+        >>> [axes.get_title() for axes in episodes(images, found).axes]
+        ['3 of 3', '3 of 3']
+    """
+    op = "plot.episodes"
+    pictures = _images(op, images)
+    support, queries, answers = (
+        np.asarray(part)[:count] for part in (found.support, found.queries, found.answers)
+    )
+    others = None if other is None else np.asarray(other.answers)[:count]
+    if other is not None and not np.array_equal(np.asarray(other.queries)[:count], queries):
+        raise ShapeError(
+            explain(op, "other", got="of other episodes", expected="the episodes of 'found'",
+                    fix="pass the same key, ways, shots and queries to few_shot")
+        )  # fmt: skip
+    for argument, indices in (("found.support", support), ("found.queries", queries)):
+        _check_indices(op, argument, indices, len(pictures))
+    shots, ways = support.shape[2], support.shape[1]
+    rows = shots + 2 + (others is not None)
+    figure = _figure.figure(len(support), panel_size=(0.5 * ways + 0.55, 0.5 * rows + 0.4))
+    words = ["shown", *[""] * (shots - 1), "asked", *captions[: rows - shots - 1]]
+    for i, axes in enumerate(figure.axes):
+        asked = queries[i, :, 0]
+        grid = [[(pictures[k], NEUTRAL) for k in support[i, :, shot]] for shot in range(shots)]
+        grid.append([(pictures[k], NEUTRAL) for k in asked])
+        scores = []
+        for given in (answers, others) if others is not None else (answers,):
+            given = given[i, :, 0]
+            right = given == np.arange(ways)
+            scores.append(f"{int(right.sum())} of {ways}")
+            grid.append([
+                (pictures[support[i, way, 0]] if way >= 0 else np.zeros_like(pictures[0]), _frame(good))
+                for way, good in zip(given, right)
+            ])  # fmt: skip
+        height = _mosaic(axes, grid)
+        axes.set_title(", ".join(scores) if len(scores) == 1 else f"{scores[0]}, {captions[1]} {scores[1]}",
+                       fontsize=9)  # fmt: skip
+        if i == 0:
+            axes.axis("on")
+            axes.set_yticks((np.arange(rows) + 0.5) * height / rows, words, fontsize=9)
+            axes.tick_params(length=0)
+    _figure.save(figure, path)
+    return figure
+
+
+def _images(op: str, images: Any) -> np.ndarray:
+    array = np.asarray(images)
+    array = array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array
+    if array.ndim not in (3, 4) or 0 in array.shape or (array.ndim == 4 and array.shape[3] != 3):
+        raise ShapeError(
+            explain(op, "images", got=f"of shape {np.shape(images)}",
+                    expected="(examples, height, width), or with 1 or 3 channels",
+                    fix="pass a batch of images")
+        )  # fmt: skip
+    return array
+
+
+def _panel(op: str, title: str, panel: tuple[Any, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+    indices, distances = np.asarray(panel[0]), np.asarray(panel[1], np.float64)
+    if indices.ndim != 2 or indices.shape[1] != 2 or not len(indices) or distances.shape != indices.shape[:1]:
+        raise ShapeError(
+            explain(op, f"panels['{title}']", got=f"of shapes {indices.shape} and {distances.shape}",
+                    expected="indices (count, 2) and distances (count,)", fix="similarity.hardest_pairs(...)")
+        )  # fmt: skip
+    _check_indices(op, f"panels['{title}']", indices, count)
+    return indices, distances
+
+
+def _check_indices(op: str, argument: str, indices: np.ndarray, count: int) -> None:
+    if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= count:
+        raise FormatError(
+            explain(op, argument, got=f"{indices.dtype} from {indices.min()} to {indices.max()}",
+                    expected=f"indices of the {count} images", fix="pass the images that were embedded")
+        )  # fmt: skip
+
+
+def _frame(good: bool) -> tuple[float, float, float]:
+    return RIGHT if good else WRONG
+
+
+def _mosaic(axes: "Axes", grid: list[list[tuple[np.ndarray, tuple[float, float, float]]]]) -> int:
+    """Draw images in rows, each in a frame of its colour; return the height in pixels."""
+    rows = []
+    for row in grid:
+        tiles = []
+        for image, colour in row:
+            height, width = image.shape[:2]
+            edge, gap = max(1, round(height / 14)), max(1, round(height / 20))
+            tile = np.ones((height + 2 * (edge + gap), width + 2 * (edge + gap), 3))
+            tile[gap:-gap, gap:-gap] = colour
+            tile[edge + gap : -edge - gap, edge + gap : -edge - gap] = _shown(image)
+            tiles.append(tile)
+        rows.append(np.concatenate(tiles, 1))
+    whole = np.concatenate(rows)
+    axes.imshow(whole, interpolation="nearest")
+    axes.axis("on")
+    axes.set(xticks=(), yticks=())
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return len(whole)
