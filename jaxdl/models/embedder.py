@@ -19,8 +19,10 @@ class EmbedderConfig:
     Attributes:
         size: side of the images in pixels.
         widths: channels of each block, behind which the side is halved, rounded down.
+        further: channels of more blocks behind these, which keep the side.
         kernel_size: side of the windows.
-        features: numbers of an embedding.
+        features: numbers of an embedding, out of a linear layer; None leaves the layer out, so that the
+            embedding is the last map itself and says where in the image a thing is.
         in_channels: channels of the images.
         normalise: whether embeddings are brought to length 1.
 
@@ -31,14 +33,18 @@ class EmbedderConfig:
 
     size: int = 28
     widths: tuple[int, ...] = (32, 64, 64)
+    further: tuple[int, ...] = ()
     kernel_size: int = 3
-    features: int = 64
+    features: int | None = 64
     in_channels: int = 1
     normalise: bool = False
 
     def __post_init__(self) -> None:
         _configs.widths(self, "widths")
-        _configs.whole(self, "size", "kernel_size", "features", "in_channels")
+        _configs.widths(self, "further")
+        _configs.whole(
+            self, "size", "kernel_size", "in_channels", *["features"] * (self.features is not None)
+        )
         _configs.flags(self, "normalise")
         if not self.widths or self.side < 1:
             raise ValueError(
@@ -49,12 +55,15 @@ class EmbedderConfig:
 
     @property
     def side(self) -> int:
-        """Side of the map that the linear layer sees."""
+        """Side of the last map."""
         return self.size >> len(self.widths)
 
 
 class Embedder(nnx.Module):
     """Blocks of convolution, batch norm, ReLU and pooling by two, and a linear layer to the embedding.
+
+    Without the linear layer a new kind of thing is compared by what was seen where, which carries over
+    better to kinds unlike those that were trained on.
 
     Args:
         config: widths and sizes.
@@ -73,13 +82,17 @@ class Embedder(nnx.Module):
     def __init__(self, config: EmbedderConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
         window = (config.kernel_size, config.kernel_size)
-        blocks = [
-            (Conv(fan_in, width, window, use_bias=False, rngs=rngs), BatchNorm(width, rngs=rngs),
-             Activation("relu"), MaxPool((2, 2)))
-            for fan_in, width in zip((config.in_channels, *config.widths), config.widths)
-        ]  # fmt: skip
-        last = Linear(config.side**2 * config.widths[-1], config.features, rngs=rngs)
-        self.layers = nnx.List([*(layer for block in blocks for layer in block), Flatten(), last])
+        layers: list[nnx.Module] = []
+        fan_in = config.in_channels
+        for number, width in enumerate((*config.widths, *config.further)):
+            layers += [Conv(fan_in, width, window, use_bias=False, rngs=rngs), BatchNorm(width, rngs=rngs),
+                       Activation("relu")]  # fmt: skip
+            layers += [MaxPool((2, 2))] if number < len(config.widths) else []
+            fan_in = width
+        layers.append(Flatten())
+        if config.features is not None:
+            layers.append(Linear(config.side**2 * fan_in, config.features, rngs=rngs))
+        self.layers = nnx.List(layers)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map images (batch, size, size, channels) to embeddings (batch, features)."""
