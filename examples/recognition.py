@@ -3,7 +3,7 @@
 Run by `python examples/recognition.py [--people FOLDER] [--epochs 30] [--seed 0] [--out out/recognition]`.
 FOLDER holds photographs of your own, one folder a person, eight people or more. Without it, people are drawn
 and written as such a folder first. Persons are held out whole: some train, others choose the thresholds, and
-what is told here is of the rest. Beside it stands the nearest neighbour on pixels, with thresholds of its own.
+what is told is of the rest. Beside it stands the nearest neighbour on pixels, with thresholds of its own.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from _effort import add, pick, reached, verdict
 from jaxdl import data, losses, metrics, net, optim, plot, scaling, similarity, train
 from jaxdl.models import Embedder, EmbedderConfig, Siamese
 
-SIZE, PER_CLASS, CLASSES = 32, 4, 16  # pixels; photographs of a person, and people, in a batch
+PER_CLASS, CLASSES = 4, 16  # photographs of a person, and people, in a batch
 SHOWN = 3  # photographs of each person that the gallery knows
 PAIRS = 4000
 
 
-def drawn(out: Path, people: int, photographs: int, seed: int) -> Path:
+def drawn(out: Path, people: int, photographs: int, size: int, seed: int) -> Path:
     """Draw people and write their photographs, one folder a person; return the folder."""
     from PIL import Image
 
-    folder = out / f"people_{people}_{photographs}_{seed}"
-    made = data.people(jax.random.key(seed), people, photographs, size=SIZE)
+    folder = out / f"people_{people}_{photographs}_{size}_{seed}"
+    made = data.people(jax.random.key(seed), people, photographs, size=size)
     for number, (image, label) in enumerate(zip(made.inputs, made.targets, strict=True)):
         home = folder / f"person_{label:03d}"
         home.mkdir(parents=True, exist_ok=True)
@@ -48,8 +48,7 @@ def held_out(everyone: data.Dataset, seed: int) -> tuple[data.Dataset, ...]:
     return data.split_classes(everyone, (people - 2 * aside, aside, aside), seed=seed)
 
 
-def make(widths: tuple[int, ...], rngs: nnx.Rngs) -> Siamese:
-    config = EmbedderConfig(size=SIZE, widths=widths, features=32, in_channels=3)
+def make(config: EmbedderConfig, rngs: nnx.Rngs) -> Siamese:
     return Siamese(Embedder(config, rngs=rngs), normalise=True)
 
 
@@ -95,16 +94,16 @@ def judged(embed: Any, valid: data.Dataset, test: data.Dataset, seed: int) -> Ju
         gallery, names, queries, truth = asked(embeddings, labels)
         nearest = similarity.recognise(queries, gallery, names, threshold=1e6)
         found.append((ends, pairs.same, (queries, gallery, names), truth, nearest))
-    (ends, same, _, truth, nearest), (test_ends, test_same, test_task, test_truth, test_nearest) = found
+    (ends, same, _, who, nearest), (test_ends, test_same, test_task, test_truth, test_nearest) = found
 
     verified = similarity.verify(*ends, threshold=1e6)
     tau = similarity.choose_threshold(verified.distances, same).threshold
     answers = similarity.verify(*test_ends, threshold=tau)
     curve = metrics.roc_curve(-answers.distances, test_same)
 
-    right = np.asarray(nearest.labels) == truth
-    limit = similarity.choose_threshold(nearest.distances, jnp.asarray(right)).threshold
-    given = np.asarray(similarity.recognise(*test_task, threshold=limit).labels)
+    # The nearest of somebody unknown lies farther: where both errors are equal, among people of their own.
+    limit = similarity.choose_threshold(nearest.distances, jnp.asarray(who >= 0), objective="equal_error")
+    given = np.asarray(similarity.recognise(*test_task, threshold=limit.threshold).labels)
     known = test_truth >= 0
     return Judged(
         area=float(metrics.roc_area(-answers.distances, test_same)),
@@ -162,25 +161,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/recognition"))
     add(parser)
     options = parser.parse_args(arguments)
-    epochs = pick(options, full=30, quick=10, few=1, given=options.epochs)
-    people, photographs = pick(options, full=(192, 12), quick=(128, 8), few=(16, 6))
-    widths = pick(options, full=(16, 32, 64), few=(4, 4))
+    epochs = pick(options, full=30, quick=12, few=1, given=options.epochs)
+    people, photographs = pick(options, full=(288, 10), quick=(160, 8), few=(16, 6))
+    size, widths, features = pick(options, full=(32, (16, 32, 64), 64), few=(8, (4,), 192))
+    config = EmbedderConfig(size=size, widths=widths, features=features, in_channels=3)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    folder = options.people or drawn(options.out, people, photographs, options.seed)
-    everyone = data.load_people(folder, size=(SIZE, SIZE), least=PER_CLASS)
+    folder = options.people or drawn(options.out, people, photographs, size, options.seed)
+    everyone = data.load_people(folder, size=(size, size), least=PER_CLASS)
     training, valid, test = held_out(everyone, options.seed)
     print(f"{everyone}\n{training}\n{valid}\n{test}")
+    batch = PER_CLASS * min(CLASSES, len(training.classes or ()))
+    rate = optim.warmup_cosine(3e-3, warmup=5, total=max(6, epochs * (len(training) // batch)))
     fitted = train.fit(
-        net.functional(partial(make, widths)),
+        net.functional(partial(make, config)),
         training,
         loss=mined,
         labels="identities",
-        optimizer=lambda hyper: optim.adam(hyper["learning_rate"]),
-        hyper={"learning_rate": 2e-3},
+        optimizer=optim.adam(rate),
         scaling=scaling.pixels(),
         shuffle=train.by_class(training, per_class=PER_CLASS),
-        batch_size=PER_CLASS * min(CLASSES, len(training.classes or ())),
+        batch_size=batch,
+        augment=data.augment.horizontal_flip(),
         epochs=epochs,
         seed=options.seed,
         progress="off" if options.effort == "few" else "lines",

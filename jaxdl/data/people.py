@@ -77,8 +77,10 @@ def _photograph(
 ) -> jax.Array:
     """Return one photograph (size, size, 3) uint8."""
     own = jax.random.fold_in(key, person)
-    taken, grain = jax.random.split(jax.random.fold_in(own, photograph))
-    who = _faces.person(jax.random.uniform(own, (_faces.OWN,)))
-    how = _faces.shot(jax.random.uniform(taken, (_faces.TAKEN,)), variety)
-    image = _faces.draw(who, how, size) + noise * jax.random.normal(grain, (size, size, 3))
+    who = _faces.person(jax.random.uniform(jax.random.fold_in(own, 0), (_faces.OWN,)))
+    # One call for all: each takes a second to compile.
+    numbers = jax.random.uniform(jax.random.fold_in(own, photograph + 1), (_faces.TAKEN + 3 * size**2,))
+    how = _faces.shot(numbers[: _faces.TAKEN], variety)
+    grain = jnp.sqrt(2.0) * jax.lax.erf_inv(2 * jnp.maximum(numbers[_faces.TAKEN :], 1e-7) - 1)
+    image = _faces.draw(who, how, size) + noise * grain.reshape(size, size, 3)
     return jnp.rint(255 * jnp.clip(image, 0, 1)).astype(jnp.uint8)
