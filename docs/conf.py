@@ -50,7 +50,7 @@ html_math_renderer = "mathml"
 
 def setup(app: Sphinx) -> None:
     """Write the pages that are generated, before Sphinx looks for pages, and settle how cells are run."""
-    # The kernel that runs the quick start: with this checkout, without the user's own IPython profile, silent.
+    # The kernel of the quick start: with this checkout, without the user's own IPython profile, silent.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")
     profile = HERE / "_build" / "ipython" / "profile_default"
