@@ -118,11 +118,11 @@ def episodes(
     Example:
         >>> import jax, jax.numpy as jnp
         >>> from jaxdl.similarity import few_shot
-        >>> images = np.arange(6, dtype=np.uint8).repeat(64).reshape(6, 8, 8, 1)
+        >>> images = np.array([0, 1, 50, 51, 90, 91], np.uint8).repeat(64).reshape(6, 8, 8, 1)
         >>> flat = jnp.asarray(images.reshape(6, 64), jnp.float32)
         >>> found = few_shot(flat, np.array([0, 0, 1, 1, 2, 2]), ways=3, episodes=2, key=jax.random.key(0))
         >>> [axes.get_title() for axes in episodes(images, found).axes]
-        ['3 of 3', '2 of 3']
+        ['3 of 3', '3 of 3']
     """
     op = "plot.episodes"
     pictures = _images(op, images)
