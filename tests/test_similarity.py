@@ -125,6 +125,13 @@ def test_thresholds_that_cannot_be_chosen_are_nan_inside_a_program() -> None:
     assert np.isnan(choose(np.arange(100, dtype=np.float32), SAME[::-1])).all()
     assert np.isfinite(choose(DISTANCES, SAME)).all()
 
+    @jax.jit
+    def share(at_most: jax.Array) -> similarity.Threshold:
+        return similarity.choose_threshold(DISTANCES, SAME, objective="false_acceptance", at_most=at_most)
+
+    assert np.isfinite(share(0.1)).all()
+    assert all(np.isnan(share(bad)).all() for bad in (1.0, -0.1, np.nan))
+
 
 def test_recognition_equals_the_nearest_neighbour_of_scikit_learn_within_the_threshold() -> None:
     queries = RNG.normal(size=(40, 3)).astype(np.float32) * 4
