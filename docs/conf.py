@@ -1,5 +1,7 @@
 """The site: `make docs` builds it, without a network. What docs/_tools writes is made anew by every build."""
 
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -47,7 +49,14 @@ html_math_renderer = "mathml"
 
 
 def setup(app: Sphinx) -> None:
-    """Write the pages that are generated, before Sphinx looks for pages."""
+    """Write the pages that are generated, before Sphinx looks for pages, and settle how cells are run."""
+    # The kernel of the quick start: with this checkout, without the user's own IPython profile, silent.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")
+    profile = HERE / "_build" / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    written.file(profile / "ipython_kernel_config.py", "c = get_config()\nc.IPKernelApp.log_level = 40\n")
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
     written.folder(HERE / "reference", reference.pages())
     written.file(HERE / "benchmarks.md", benchmarks.page())
     written.file(HERE / "gallery.md", gallery.page())

@@ -7,13 +7,14 @@ steps leave as many zeros as scikit-learn's Lasso (2, 4, 6, 8 of 10) where subgr
 of 19 finds 84 % of a class of one in twenty, no weight 34 %. All that took 13 seconds of processor time on
 2 cores.
 
-Run by `python examples/losses.py [--seed 0] [--out out/losses]`.
+Run by `python examples/losses.py [--effort quick] [--seed 0] [--out out/losses]`.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -23,6 +24,7 @@ import optax
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import Lasso
 
+from _effort import add, pick, reached, verdict
 from jaxdl import activations, losses, optim, plot, train
 from jaxdl.net import Net, from_pair
 
@@ -75,22 +77,23 @@ def pictures(out: Path, seed: int) -> None:
     )  # fmt: skip
 
 
-def saturated() -> bool:
+def saturated(steps: int) -> bool:
     """Start logistic regression at confident, wrong weights: only cross-entropy comes back."""
     data = load_breast_cancer()
     x = ((data.data - data.data.mean(0)) / data.data.std(0)).astype(np.float32)
     start = 12 * jnp.append(jnp.asarray(x.T @ (0.5 - data.target) / len(x), jnp.float32), 0.0)
     rights = {}
     for name, loss in (("squared", squared_of_sigmoid), ("cross-entropy", losses.binary_cross_entropy)):
-        run = jax.jit(descend(start, loss, optim.sgd(0.5), x, data.target, 30))
+        run = jax.jit(descend(start, loss, optim.sgd(0.5), x, data.target, steps))
         params = run({}).params
         right = (np.asarray(x @ params["kernel"] + params["bias"]) > 0) == data.target
         rights[name] = float(right.mean())
-        print(f"  {name:14s} {100 * rights[name]:5.1f} % right after 30 steps")
+        print(f"  {name:14s} {100 * rights[name]:5.1f} % right after {steps} steps")
+    reached(", ".join(f"{100 * right:.1f} % right by {name}" for name, right in rights.items()))
     return rights["cross-entropy"] > 0.9 > rights["squared"]
 
 
-def outliers(seed: int) -> bool:
+def outliers(seed: int, steps: int) -> bool:
     """Fit the line 2 x + 1 with a tenth of the targets far off."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (100, 1)).astype(np.float32)
@@ -98,13 +101,14 @@ def outliers(seed: int) -> bool:
     y[:10] += 20 * np.abs(x[:10, 0]) + 10
     off = {}
     for name, loss in (("squared_error", losses.squared_error), ("huber", losses.huber)):
-        params = jax.jit(descend(jnp.zeros(2), loss, optim.sgd(0.3), x, y.astype(np.float32), 500))({}).params
+        run = jax.jit(descend(jnp.zeros(2), loss, optim.sgd(0.3), x, y.astype(np.float32), steps))
+        params = run({}).params
         off[name] = max(abs(float(params["kernel"][0]) - 2), abs(float(params["bias"]) - 1))
         print(f"  {name:14s} slope {float(params['kernel'][0]):.2f}, intercept {float(params['bias']):.2f}")
     return off["huber"] < 0.3 < off["squared_error"]
 
 
-def sparse() -> bool:
+def sparse(steps: int) -> bool:
     """Sweep the L1 strength on the diabetes set in one program, by proximal steps and by subgradients."""
     data = load_diabetes()
     x = (data.data / data.data.std(0)).astype(np.float32)
@@ -116,10 +120,10 @@ def sparse() -> bool:
 
     proximal = descend(
         jnp.zeros(11), half,
-        lambda hyper: optax.chain(optim.sgd(rate), losses.proximal_l1(rate * hyper["l1"] / m)), x, y, 4000,
+        lambda hyper: optax.chain(optim.sgd(rate), losses.proximal_l1(rate * hyper["l1"] / m)), x, y, steps,
     )  # fmt: skip
     plain = descend(
-        jnp.zeros(11), half, optim.sgd(rate), x, y, 4000,
+        jnp.zeros(11), half, optim.sgd(rate), x, y, steps,
         penalty=lambda params, hyper: losses.l1_penalty(params, hyper["l1"], form="mean", examples=m),
     )  # fmt: skip
     found = [
@@ -136,7 +140,7 @@ def sparse() -> bool:
     return equal
 
 
-def rare(seed: int) -> bool:
+def rare(seed: int, steps: int) -> bool:
     """Find a class of one in twenty, with and without weighing it up."""
     rng = np.random.default_rng(seed)
     y = (rng.random(2000) < 0.05).astype(np.int32)
@@ -147,7 +151,7 @@ def rare(seed: int) -> bool:
         def loss(logits: jax.Array, labels: jax.Array, weight: float = weight) -> jax.Array:
             return losses.binary_cross_entropy(logits, labels, positive_weight=weight)
 
-        params = jax.jit(descend(jnp.zeros(3), loss, optim.adam(0.1), x, y, 300))({}).params
+        params = jax.jit(descend(jnp.zeros(3), loss, optim.adam(0.1), x, y, steps))({}).params
         chosen = np.asarray(x @ params["kernel"] + params["bias"]) > 0
         recalls.append(float(chosen[y == 1].mean()))
         print(f"  weight {weight:4.0f}: finds {100 * recalls[-1]:.0f} % of the rare class, "
@@ -155,28 +159,26 @@ def rare(seed: int) -> bool:
     return recalls[1] > recalls[0] + 0.3
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/losses"))
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
     begin = time.perf_counter()
     pictures(options.out, options.seed)
     kept = []
-    for title, shown in (
-        (
-            "Logistic regression on breast cancer, started confident and wrong",
-            saturated,
-        ),
-        ("A line through 100 points, of which 10 lie far off", lambda: outliers(options.seed)),
-        ("L1 on the diabetes set, 10 features", sparse),
-        ("A rare class", lambda: rare(options.seed)),
+    for title, shown, steps in (
+        ("Logistic regression on breast cancer, started confident and wrong", saturated, 30),
+        ("A line through 100 points, of which 10 lie far off", partial(outliers, options.seed), 500),
+        ("L1 on the diabetes set, 10 features", sparse, 4000),
+        ("A rare class", partial(rare, options.seed), 300),
     ):
         print(title)
-        kept.append(shown())
+        kept.append(shown(pick(options, full=steps, few=2)))
         print("" if kept[-1] else "  THIS DOES NOT HOLD")
     print(f"pictures: {options.out}, {time.perf_counter() - begin:.0f} s")
-    return 0 if all(kept) else 1
+    return verdict(options, all(kept))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ Reached, where 8,000 of the published test images train and 2,000 test: 93.6 % b
 epochs, 0.6 s), and 96.34 +- 0.28 % by 784-128-10 over ten seeds, beside 95.95 +- 0.20 % by scikit-learn's
 MLPClassifier; 60 seconds in all on 2 cores.
 
-Run by `JAXDL_DATA=<folder> python examples/mnist.py [--out out/mnist] [--sklearn]`. The learning rate is
-tuned by one vmapped program on a split of the training images; the ten seeds are one vmapped program too.
-Where the 60,000 training images are not to be had, the 10,000 test images are split 8,000 / 2,000.
+Run by `JAXDL_DATA=<folder> python examples/mnist.py [--effort quick] [--out out/mnist] [--sklearn]`. The
+learning rate is tuned by one vmapped program on a split of the training images; the ten seeds are one vmapped
+program too. Where the 60,000 training images are not to be had, the 10,000 test images are split 8,000 /
+2,000.
 """
 
 import argparse
@@ -22,8 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
+from _effort import add, pick, reached
 from jaxdl import losses, metrics, optim, scaling, train
-from jaxdl.data import Dataset, load_mnist, split
+from jaxdl.data import Dataset, load_digits, load_mnist, split
 from jaxdl.models import MLP, MLPConfig
 
 RELU = MLPConfig(sizes=(784, 128, 10), dropout="dropout")
@@ -47,6 +49,15 @@ def load() -> tuple[Dataset, Dataset]:
         print(f"the 60,000 training images are not to be had ({type(error).__name__});")
         print("8,000 of the 10,000 test images train, 2,000 test: a tenth of the usual training set\n")
         return test.take(range(8000)), test.take(range(8000, 10000))
+
+
+def some() -> tuple[Dataset, Dataset]:
+    """Return 80 and 64 of scikit-learn's digits, enlarged, for a few steps without MNIST."""
+    digits = load_digits()
+    images = np.kron(digits.inputs.reshape(-1, 8, 8)[:144], np.ones((3, 3)))
+    images = np.pad(images * (255 / 16), ((0, 0), (2, 2), (2, 2))).astype(np.uint8)[..., None]
+    small = Dataset(images, digits.targets[:144], digits.classes)
+    return small.take(range(80)), small.take(range(80, 144))
 
 
 def squared_cost(outputs: jax.Array, labels: jax.Array) -> jax.Array:
@@ -108,22 +119,24 @@ def tell(what: str, accuracies: np.ndarray, seconds: float) -> None:
     print(f"{what}, {SEEDS} seeds: test accuracy {mean:.2f} +- {deviation:.2f} %, {seconds:.1f} s")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/mnist"))
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--sklearn", action="store_true", help="train scikit-learn's MLPClassifier beside it")
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
+    epochs = pick(options, full=30, quick=8, few=1, given=options.epochs)
     options.out.mkdir(parents=True, exist_ok=True)
-    training, test = load()
+    training, test = some() if options.effort == "few" else load()
 
-    fitted = classic(training, test, options.epochs)
+    fitted = classic(training, test, epochs)
     accuracy = fitted.history["valid_accuracy"][-1]
-    print(f"784-16-16-10, squared cost: test accuracy {100 * accuracy:.2f} % after {options.epochs} epochs, "
+    print(f"784-16-16-10, squared cost: test accuracy {100 * accuracy:.2f} % after {epochs} epochs, "
           f"{fitted.timing.run:.1f} s\n")  # fmt: skip
     jaxdl.plot.history(fitted.history, path=options.out / "classic.png")
 
-    hyper, epochs = tune(training, options.epochs)
+    hyper, epochs = tune(training, epochs)
     begin = time.perf_counter()
     keys = jax.random.split(jax.random.key(0), SEEDS)
     repeated = {name: jnp.full(SEEDS, value) for name, value in hyper.items()}
@@ -134,6 +147,8 @@ def main() -> int:
         begin = time.perf_counter()
         theirs = scikit_learn(training, test)
         tell("scikit-learn's MLPClassifier((128,))", theirs, time.perf_counter() - begin)
+    reached(f"{100 * accuracy:.1f} % of {len(test):,} held-out digits by 784-16-16-10, "
+            f"{100 * ours.mean():.2f} % by 784-128-10 (mean of {SEEDS} seeds)")  # fmt: skip
     return 0
 
 

@@ -5,7 +5,7 @@ momentum (0.1) at (0.90, 0.09), its average form at (-5.59, -0.35), AdaGrad (1.5
 at (0.14, 0.32). SGD crosses the valley in each of 30 steps. Over a cost of two wells SGD stops in the upper
 one, at a cost of -0.11, and momentum leaves it for -0.41. About 6 seconds of processor time on 2 cores.
 
-Run by `python examples/optimizer_paths.py [--out out/optimizer_paths]`.
+Run by `python examples/optimizer_paths.py [--effort quick] [--out out/optimizer_paths]`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
+from _effort import add, reached, verdict
 from jaxdl import optim
 
 START, STEPS = jnp.array([-7.0, 2.0]), 30
@@ -52,6 +53,8 @@ def classic(out: Path) -> bool:
     for name, end in found.items():
         print(f"{name:<34} ends at ({end[0]:5.2f}, {end[1]:5.2f})")
     wanted = [*ENDS.values(), AVERAGE_END]
+    ends = {name: found[long] for name, long in zip(ENDS, RULES)}
+    reached("30 steps end at " + ", ".join(f"({x:.2f}, {y:.2f}) by {name}" for name, (x, y) in ends.items()))
     return all(np.allclose(end, w, atol=0.006) for end, w in zip(found.values(), wanted, strict=True))
 
 
@@ -91,13 +94,15 @@ def local_minimum(out: Path) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/optimizer_paths"))
-    out = parser.parse_args(arguments).out
+    add(parser)
+    options = parser.parse_args(arguments)
+    out = options.out
     claims = {show.__name__: show(out) for show in (classic, zigzag, local_minimum)}
     print(f"pictures: {out}")
     for name, holds in claims.items():
         if not holds:
             print(f"{name}: what this example claims does not hold")
-    return 0 if all(claims.values()) else 1
+    return verdict(options, all(claims.values()))
 
 
 if __name__ == "__main__":

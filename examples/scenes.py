@@ -5,10 +5,11 @@ Reached (seed 0), with digits of MNIST: 1,621 scenes of 96 x 96 a second of proc
 an IoU above 0.1. With the 8x8 digits:
 1,682 scenes a second, 5 to 36 wide (17) and 16 to 43 high (25), 55.5 and 16 of a hundred.
 
-Run by `python examples/scenes.py [--seed 0] [--count 2048] [--out out/scenes]`, about 10 seconds; of MNIST
-digits where its test files are in `JAXDL_DATA` or the cache, else of scikit-learn's. It exits with 1 where a
-scene has too few objects, a box leaves its image, training and held-out scenes share a digit, less than a
-tenth of the objects overlap another by an IoU above 0.1, or 300 scenes take longer than a second of one core.
+Run by `python examples/scenes.py [--effort quick] [--seed 0] [--count 2048] [--out out/scenes]`, about 10
+seconds; of MNIST digits where its test files are in `JAXDL_DATA` or the cache, else of scikit-learn's. It
+exits with 1 where a scene has too few objects, a box leaves its image, training and held-out scenes share a
+digit, less than a tenth of the objects overlap another by an IoU above 0.1, or 300 scenes take longer than a
+second of one core.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from _effort import add, pick, reached, verdict
 from jaxdl import boxes, data, plot
 
 
@@ -53,12 +55,14 @@ def throughput(key: jax.Array, digits: data.SceneDigits, count: int) -> float:
     return count / (time.process_time() - begin)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=2048)
+    parser.add_argument("--count", type=int)
     parser.add_argument("--out", type=Path, default=Path("out/scenes"))
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
+    count = pick(options, full=2048, few=16, given=options.count)
     begin, keys = time.perf_counter(), jax.random.split(jax.random.key(options.seed), 3)
 
     parts = [data.load_scene_digits("train"), data.load_scene_digits("test")]
@@ -68,7 +72,7 @@ def main() -> int:
           f"each, {both} in both\n")  # fmt: skip
     training, held = (data.scene_digits(part.inputs, part.targets) for part in parts)
 
-    images, targets = data.scenes(keys[0], options.count, images=training)
+    images, targets = data.scenes(keys[0], count, images=training)
     sides = targets["boxes"][targets["mask"]]
     inside = bool(
         (sides >= 0).all() and (sides <= images.shape[1]).all() and (sides[:, 2:] > sides[:, :2]).all()
@@ -76,11 +80,13 @@ def main() -> int:
     crowded = statistics(targets, parts[0].classes or ())
     shown, truth = data.scenes(keys[1], 12, images=held)
     plot.objects(shown, truth, names=parts[1].classes, path=options.out / "scenes.png")
-    speed = throughput(keys[2], training, options.count)
+    speed = throughput(keys[2], training, count)
     print(f"{speed:.0f} scenes a second of processor time")
     print(f"{time.perf_counter() - begin:.0f} s in all; pictures: {options.out}")
     good = inside and not both and targets["mask"].sum(1).min() >= 3 and crowded >= 0.1 and speed >= 300
-    return 0 if good else 1
+    reached(f"{100 * crowded:.1f} % of the objects overlap another by an IoU above 0.1; {speed:,.0f} scenes "
+            "a second")  # fmt: skip
+    return verdict(options, bool(good))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ Reached (seed 0): average precision .931 on 100 held-out scenes of 6 to 14 digit
 scene of 96 x 96 in one convolution give the outputs of cropping every window bit by bit, in 3.6 milliseconds
 instead of 20. 20 seconds on two cores in all.
 
-Run by `python examples/sliding_windows.py [--seed 0] [--out out/sliding_windows]`. The classifier is trained
-on windows cut out of scenes: a digit in the middle, or the background, parts of digits among it. Its dense
-layers then become convolutions. Windows say where the middle of a digit is, not how large it is: what
-overlaps the square of 14 pixels around a digit by half has found it. It exits with 1 where average precision
-is below 0.8, or outputs differ from those of cropped windows.
+Run by `python examples/sliding_windows.py [--effort quick] [--seed 0] [--out out/sliding_windows]`. The
+classifier is trained on windows cut out of scenes: a digit in the middle, or the background, parts of digits
+among it. Its dense layers then become convolutions. Windows say where the middle of a digit is, not how large
+it is: what overlaps the square of 14 pixels around a digit by half has found it. It exits with 1 where
+average precision is below 0.8, or outputs differ from those of cropped windows.
 """
 
 import argparse
@@ -23,13 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl
+from _effort import add, pick, reached, verdict
 from jaxdl import losses, metrics, optim, train
 from jaxdl.boxes import Detections, nms
 from jaxdl.data import load_scene_digits, scenes
 from jaxdl.models import WindowClassifier, WindowClassifierConfig
 from jaxdl.net import SlidingWindows
 
-SIDE, WINDOW, BACKGROUND, BATCH, EPOCHS, RATE = 96, 14, 10, 128, 12, 0.002
+SIDE, WINDOW, BACKGROUND, BATCH, RATE = 96, 14, 10, 128, 0.002
 SCENE: dict[str, Any] = {"size": SIDE, "objects": (6, 14), "scales": (10.0, 13.0), "max_overlap": 0.0,
                          "contrast": (0.6, 1.0)}  # fmt: skip
 CONFIG = WindowClassifierConfig(window=WINDOW, width=24, units=(200, 100), num_classes=11)
@@ -109,31 +110,33 @@ def two_ways(slid: SlidingWindows, fitted: train.Fitted) -> dict[str, Callable[[
     return {"cropping every window": jax.jit(cropping), "one convolution": jax.jit(convolution)}
 
 
-def milliseconds(run: Callable[[jax.Array], jax.Array], image: jax.Array) -> float:
-    """Return the median time of 30 calls, after the first."""
+def milliseconds(run: Callable[[jax.Array], jax.Array], image: jax.Array, calls: int) -> float:
+    """Return the median time of so many calls, after the first."""
     times = []
-    for _ in range(31):
+    for _ in range(calls + 1):
         begin = time.perf_counter()
         jax.block_until_ready(run(image))
         times.append(time.perf_counter() - begin)
     return 1000 * float(np.median(times[1:]))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/sliding_windows"))
-    options = parser.parse_args()
+    add(parser)
+    options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
-    images, targets = compose(options.seed, "test", 100)
-    crops = windows(*compose(options.seed, "train", 300), options.seed)
+    images, targets = compose(options.seed, "test", pick(options, full=100, few=4))
+    crops = windows(*compose(options.seed, "train", pick(options, full=300, few=4)), options.seed)
     share = 100 * (crops[1] < BACKGROUND).mean()
     print(f"{len(crops[0]):,} windows, {share:.0f} % with a digit; {time.perf_counter() - begin:.1f} s\n")
     net = jaxdl.net.functional(lambda rngs: WindowClassifier(CONFIG, rngs=rngs))
-    steps = EPOCHS * (len(crops[0]) // BATCH)
-    fitted = train.fit(net, crops, loss=losses.softmax_cross_entropy, epochs=EPOCHS, batch_size=BATCH,
+    epochs = pick(options, full=12, few=1)
+    steps = epochs * (len(crops[0]) // BATCH)
+    fitted = train.fit(net, crops, loss=losses.softmax_cross_entropy, epochs=epochs, batch_size=BATCH,
                        optimizer=optim.adam(optim.warmup_cosine(RATE, warmup=steps // 10, total=steps)),
                        metrics={"accuracy": metrics.accuracy}, train_metrics=True, progress="lines",
                        scaling=jaxdl.scaling.pixels(), seed=options.seed)  # fmt: skip
@@ -150,12 +153,13 @@ def main() -> int:
     difference = float(jnp.abs(first - second).max())
     print(f"{len(first):,} windows of a scene, by both ways the same up to {difference:.1e}:")
     for name, run in ways.items():
-        print(f"  {name:22} {milliseconds(run, scene):8.2f} ms")
+        print(f"  {name:22} {milliseconds(run, scene, pick(options, full=30, few=1)):8.2f} ms")
     jaxdl.plot.sliding_windows(images[0], heat[0], slid.boxes(SIDE, SIDE), Detections(*(x[0] for x in found)),
                                truth=goal["boxes"][0][goal["mask"][0]],
                                path=options.out / "sliding_windows.png")  # fmt: skip
     print(f"{time.perf_counter() - begin:.0f} s in all; picture: {options.out}")
-    return 0 if result.mean >= 0.8 and difference < 1e-3 else 1
+    reached(f"average precision {result.mean:.3f} on {len(images)} held-out scenes of {len(first):,} windows")
+    return verdict(options, bool(result.mean >= 0.8 and difference < 1e-3))
 
 
 if __name__ == "__main__":

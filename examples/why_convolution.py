@@ -3,9 +3,10 @@
 Reached: the 6 x 6 edge is 0 30 30 0; six 5 x 5 x 3 kernels have 456 parameters where a dense layer has
 14,455,392, and 352,800 connections where it has 14,450,688; 10 seconds of one core.
 
-Run by `python examples/why_convolution.py [--out out/why_convolution]`. It applies named kernels to a
-photograph that scikit-learn ships, works the textbook's 6 x 6 edge, writes a small convolution out as the
-dense layer that it is, counts weights and connections, and checks that a moved picture gives moved outputs.
+Run by `python examples/why_convolution.py [--effort quick] [--out out/why_convolution]`. It applies named
+kernels to a photograph that scikit-learn ships, works the textbook's 6 x 6 edge, writes a small convolution
+out as the dense layer that it is, counts weights and connections, and checks that a moved picture gives moved
+outputs.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from _effort import add, pick, reached, verdict
 from jaxdl import filters, net, plot
 from jaxdl.layers import Conv, Linear
 
@@ -26,16 +28,16 @@ SHOWN = ("sobel_vertical", "sobel_horizontal", "scharr_vertical", "laplacian", "
 SIGNED = ("sobel_vertical", "sobel_horizontal", "scharr_vertical", "laplacian")
 
 
-def photograph() -> np.ndarray:
-    """Return a photograph as (height, width, 3) in [0, 1], at half its size."""
+def photograph(step: int) -> np.ndarray:
+    """Return a photograph as (height, width, 3) in [0, 1], every so many pixels of it."""
     from sklearn.datasets import load_sample_image
 
-    return load_sample_image("china.jpg")[::2, ::2].astype(np.float32) / 255
+    return load_sample_image("china.jpg")[::step, ::step].astype(np.float32) / 255
 
 
-def edges(out: Path) -> bool:
+def edges(out: Path, step: int) -> bool:
     """Draw what each kernel makes of a photograph; say whether the kernels do what their names say."""
-    image = photograph()
+    image = photograph(step)
     grey = image.mean(axis=2)
     found = {name: filters.apply(grey[None, :, :, None], filters.kernel(name)) for name in SHOWN}
     pictures = {name: np.asarray(outputs[0, :, :, 0]) for name, outputs in found.items()}
@@ -79,6 +81,7 @@ def sharing() -> bool:
     print(f"  six kernels of 5 x 5 x 3     {ours[0]:>13,}{ours[1]:>12,}{connections:>13,}")
     print(f"  a dense layer                {dense[0]:>13,}{dense[1]:>12,}{dense[0]:>13,}")
     print(f"  parameters: {sum(ours)} instead of {sum(dense):,}; each output sees 75 of 3,072 inputs")
+    reached(f"{sum(ours)} parameters, where a dense layer has {sum(dense):,}")
     return ours == (450, 6) and dense == (14_450_688, 4704)
 
 
@@ -113,12 +116,14 @@ def equivariance() -> bool:
     return error < 1e-5 and change > 0.1
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/why_convolution"))
-    out = parser.parse_args().out
+    add(parser)
+    options = parser.parse_args(arguments)
+    out = options.out
     checks = {
-        "the kernels blur and sharpen": edges(out),
+        "the kernels blur and sharpen": edges(out, pick(options, full=2, few=16)),
         "the textbook's edge": textbook(out),
         "the counts of weights": sharing(),
         "the matrix of a convolution": matrix(),
@@ -128,7 +133,7 @@ def main() -> int:
     wrong = [name for name, holds in checks.items() if not holds]
     if wrong:
         print("does not hold:", ", ".join(wrong))
-    return bool(wrong)
+    return verdict(options, not wrong)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ NAMES = {
     "download_torchvision torchvision_scaling from_torch_recurrent to_torch_recurrent",
     "train.log": "JSONLines CSV TensorBoard read writers",
     "train.shard": "data_parallel fsdp members Plan",
-    "data": "split split_classes folds one_hot Dataset Drawings load_omniglot load_people people "
+    "data": "split split_classes folds one_hot Dataset Drawings frame_ink load_omniglot load_people people "
     "load_digits load_iris load_wine load_breast_cancer load_diabetes load_cifar volumes waveforms "
     "scenes scene_batches compose_scene scene_digits load_scene_digits load_voc load_coco Vocabulary "
     "pad windows load_names load_lines load_text adding copying brackets dates",

@@ -32,6 +32,7 @@ from jaxdl.data.folder import load_folder as load_folder
 from jaxdl.data.folder import load_people as load_people
 from jaxdl.data.folds import Folds as Folds
 from jaxdl.data.folds import folds as folds
+from jaxdl.data.framing import frame_ink as frame_ink
 from jaxdl.data.idx import parse_idx as parse_idx
 from jaxdl.data.mnist import load_fashion_mnist as load_fashion_mnist
 from jaxdl.data.mnist import load_mnist as load_mnist

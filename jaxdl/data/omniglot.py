@@ -11,6 +11,7 @@ from jaxdl.data import _pictures, _zip
 from jaxdl.data._extras import require
 from jaxdl.data.download import cache_folder, fetch
 from jaxdl.data.drawings import Drawings
+from jaxdl.data.framing import frame_ink
 from jaxdl.data.mnist import File
 from jaxdl.errors import explain
 
@@ -34,6 +35,7 @@ FILES = {
         1_580_917,
     ),
 }
+FRAMINGS = ("published", "ink")
 _Key = tuple[str, int, int]  # alphabet, number of the character and of the drawer
 _SIDE = 105
 _MEMBER = re.compile(r"[^/]+/([^/]{1,100})/character(\d\d)/\d{4}_(\d\d)\.png")
@@ -41,7 +43,9 @@ _MAX_MEMBERS = 2**16  # of the 32,460 drawings and 1,673 folders of all alphabet
 _MAX_MEMBER = 2**16
 
 
-def load_omniglot(*parts: str, size: int = 28, max_bytes: int = 2**30) -> Drawings:
+def load_omniglot(
+    *parts: str, size: int = 28, framing: str = "published", max_bytes: int = 2**30
+) -> Drawings:
     """Return the handwritten characters of Omniglot, each drawn by 20 people.
 
     The drawings are published black on white, 105 pixels wide. They are turned to ink that is bright on
@@ -52,6 +56,8 @@ def load_omniglot(*parts: str, size: int = 28, max_bytes: int = 2**30) -> Drawin
             alphabets, 659 characters), and of ``"background_small1"`` and ``"background_small2"`` (5
             alphabets each out of the background).
         size: height and width of the images in pixels, at most the 105 of the published ones.
+        framing: ``"published"``, each drawing where it was drawn on its sheet; ``"ink"``, cut out along the
+            box of its ink and scaled to fill the image but for a margin of a fourteenth, see `frame_ink`.
         max_bytes: refuse parts that unpack to more, or images that take more memory.
 
     Returns:
@@ -60,7 +66,7 @@ def load_omniglot(*parts: str, size: int = 28, max_bytes: int = 2**30) -> Drawin
 
     Raises:
         ValueError: no part, an unknown one, one given twice, parts that share an alphabet, a size out of
-            [1, 105], or images beyond `max_bytes`.
+            [1, 105], an unknown framing, or images beyond `max_bytes`.
         FormatError: an archive has the wrong digest, or a member that is broken, no drawing of 105 by 105
             pixels, there twice, too large, or named as no drawing is.
         OSError: an archive is not there and no mirror could be reached; the message says what to do.
@@ -75,6 +81,7 @@ def load_omniglot(*parts: str, size: int = 28, max_bytes: int = 2**30) -> Drawin
     """
     op = "load_omniglot"
     _check_parts(op, parts)
+    one_of(op, "framing", framing, FRAMINGS)
     size, limit = positive_integer(op, "size", size), positive_integer(op, "max_bytes", max_bytes)
     if size > _SIDE:
         raise ValueError(
@@ -85,7 +92,7 @@ def load_omniglot(*parts: str, size: int = 28, max_bytes: int = 2**30) -> Drawin
     found: dict[_Key, np.ndarray] = {}
     homes: dict[str, str] = {}
     for part in parts:
-        for key, image in _part(op, part, size, limit):
+        for key, image in _part(op, part, size, framing, limit):
             if (other := homes.setdefault(key[0], part)) != part:
                 raise ValueError(
                     explain(op, "parts", got=f"{other!r} and {part!r}, which both hold {key[0]}",
@@ -115,7 +122,7 @@ def _check_parts(op: str, parts: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _part(op: str, part: str, size: int, limit: int) -> Iterator[tuple[_Key, np.ndarray]]:
+def _part(op: str, part: str, size: int, framing: str, limit: int) -> Iterator[tuple[_Key, np.ndarray]]:
     path, seen = _archive(op, part), set()
     members = _zip.read_members(op, path, max_members=_MAX_MEMBERS, max_member=_MAX_MEMBER, max_bytes=limit)
     for name, data in members:
@@ -123,7 +130,13 @@ def _part(op: str, part: str, size: int, limit: int) -> Iterator[tuple[_Key, np.
         if key in seen:
             raise _zip.bad(op, path, f"holds {name!r}, a second drawing of this character by its drawer")
         seen.add(key)
-        yield key, 255 - _pictures.grey(op, f"{path}/{name}", data, (_SIDE, _SIDE), (size, size))
+        side = size if framing == "published" else _SIDE
+        image = 255 - _pictures.grey(op, f"{path}/{name}", data, (_SIDE, _SIDE), (side, side))
+        if framing == "ink":
+            if not image.any():
+                raise _zip.bad(op, path, f"holds {name!r}, a drawing without ink")
+            image = frame_ink(image[None], size=size, margin=size // 14)[0]
+        yield key, image
     if not seen:
         raise _zip.bad(op, path, "holds no drawings")
 

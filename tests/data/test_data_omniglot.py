@@ -91,6 +91,18 @@ def test_what_comes_out(lay: Lay) -> None:
     assert not any(array.flags.writeable for array in (drawings.images, drawings.characters))
 
 
+def test_ink_fills_the_frame_wherever_it_was_drawn(lay: Lay) -> None:
+    lay(packed(members()))
+    framed = load_omniglot("background", size=14, framing="ink").images
+    assert (framed[:, 1:13, 1:13] == 255).all()
+    assert framed[0].sum() == 255 * 144
+    lay(packed(members() | {"x/b/character03/0009_01.png": png(np.full((105, 105), 255, np.uint8))}))
+    with pytest.raises(FormatError, match="0009_01.png', a drawing without ink"):
+        load_omniglot("background", framing="ink")
+    with pytest.raises(ValueError, match="'published', 'ink'"):
+        load_omniglot("background", framing="mass")
+
+
 def test_alphabets_are_held_out_whole(lay: Lay) -> None:
     lay(packed(members("ba")))
     lay(packed(members("c")), "evaluation")
