@@ -317,6 +317,24 @@ WALK = (
         ),
     ),
     Section(
+        "What is alike",
+        "Networks that say how far apart two things are, and so tell apart what they were never trained on.",
+        (
+            Stop(
+                "one_shot",
+                "One example a character, of an alphabet never seen: which of five is it?",
+                "episodes.png",
+                ("jaxdl/losses/mining.py:mined_triplet", "jaxdl/similarity/episodes.py:few_shot"),
+            ),
+            Stop(
+                "recognition",
+                "Is this the same person, and who is it? A network asked about people it never saw.",
+                "embedding.png",
+                ("jaxdl/similarity/verification.py:verify", "jaxdl/similarity/threshold.py:choose_threshold"),
+            ),
+        ),
+    ),
+    Section(
         "From rewards alone",
         "No labels at all: only how well it went.",
         (

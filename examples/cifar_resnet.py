@@ -65,7 +65,7 @@ def load(options: argparse.Namespace) -> tuple[str, Dataset, Dataset]:
         images = framed(load_mnist("test"), side=32)
         return "mnist", images.take(range(8000)), images.take(range(8000, 10000))
     training, test = split(framed(load_digits(), side=8), (2 / 3, 1 / 3), seed=0)
-    return "digits", pick(options, full=training, few=training.take(range(90))), test
+    return "digits", pick(options, full=training, few=training.take(range(72))), test
 
 
 def framed(digits: Dataset, *, side: int) -> Dataset:
@@ -88,7 +88,7 @@ def penalty(params: dict, hyper: dict) -> jax.Array:
 
 def fit(plan: Plan, training: Dataset, options: argparse.Namespace) -> train.Fitted:
     learning, valid = split(training, (0.9, 0.1), seed=options.seed)
-    epochs = pick(options, full=plan.epochs, quick=min(plan.epochs, 10), few=1, given=options.epochs)
+    epochs = pick(options, full=plan.epochs, quick=min(plan.epochs, 10), few=2, given=options.epochs)
     steps = len(learning) // plan.batch_size
     net = jaxdl.net.functional(partial(make, depth=options.depth, channels=training.inputs.shape[-1]))
     changes = [augment.random_crop(padding=plan.padding)]

@@ -278,7 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     begin, plan = time.perf_counter(), pick(options, full=FULL, quick=QUICK, few=FEW)
     options.processes = pick(options, full=2, few=1, given=options.processes)
-    options.only = pick(options, full=list(CLAIMS), few=["YOLO"], given=options.only)
+    options.only = pick(options, full=list(CLAIMS), few=["R-CNN"], given=options.only)
 
     training, test = (
         compose("train", options.scenes or plan.scenes, options),

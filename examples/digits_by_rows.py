@@ -79,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
     training, valid = split(learning, (0.9, 0.1), seed=options.seed)
     data, held, unseen = rows(training), rows(valid), rows(test)
     width, epochs, swept = pick(options, full=(64, 40, 20), quick=(64, 20, 10), few=(4, 1, 1))
-    net = network("lstm", width)
+    read_by, swept_by = pick(options, full=("lstm", "gru"), few=("rnn", "rnn"))
+    net = network(read_by, width)
     print(jaxdl.net.summary(net, data[0]), "\n")
     steps = epochs * (len(training) // BATCH)
     rule = optim.adam(optim.warmup_cosine(0.01, warmup=steps // 10, total=steps))
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"LSTM: {100 * accuracy:.1f} % of {len(test)} held-out digits; {fitted.timing.compile:.1f} s to "
           f"compile, {fitted.timing.run:.1f} s to train\n")  # fmt: skip
 
-    compare(network("gru", width), data, held, swept, options.out)
+    compare(network(swept_by, width), data, held, swept, options.out)
 
     short = cut(held, 2, noise=False)
     ragged, noisy = (

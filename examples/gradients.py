@@ -89,14 +89,14 @@ def show_graph(out: Path) -> bool:
     return all(float(shown[name].derivative) == float(g) for name, g in zip("wbxy", wanted))
 
 
-def compare_four_ways() -> bool:
-    params, (x, y) = drawn(10, 6, 5, 3), batch()
+def compare_four_ways(*sizes: int) -> bool:
+    params, (x, y) = drawn(*sizes), batch()
     automatic = jax.grad(cost)(params, x, y)
     report = gradcheck.check(cost, params, x, y)
     passed = backprop.backpropagation(params, x, y, loss=losses.softmax_cross_entropy)
     single = jax.vmap(jax.grad(cost), in_axes=(None, 0, 0))(params, x[:, None], y[:, None])
     mean = jax.tree.map(lambda g: jnp.mean(g, axis=0), single)
-    print(f"MLP 10-6-5-3: {report}")
+    print(f"MLP {'-'.join(map(str, sizes))}: {report}")
     by_layer, by_example = distance(passed.gradients, automatic), distance(mean, automatic)
     print(f"layer-error recursion against jax.grad: {by_layer:.1e} relative")
     print(
@@ -197,7 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
     length = pick(options, full=1_000_000, few=1000, given=options.length)
     claims = {
         "the graph has the derivatives of jax.grad": show_graph(options.out),
-        "differences, recursion and examples agree with jax.grad": compare_four_ways(),
+        "differences, recursion and examples agree with jax.grad": compare_four_ways(
+            *pick(options, full=(10, 6, 5, 3), few=(10, 3))
+        ),
         "the rates are too small, right and too large": descend(options.out),
         "automatic gradients agree and cost less": time_gradients(options.out, largest),
         "a compiled dot beats a loop": time_dot(length),

@@ -105,6 +105,18 @@ def flip_one_bit(step: Path) -> Path:
     return path.relative_to(step)
 
 
+def draw(resumed: train.Fitted, whole: train.Fitted, saved: int, path: Path) -> None:
+    """Draw the curve of the run that was killed, up to what it had saved and from there, beside the other."""
+    curve = resumed.history["valid_loss"]
+    epochs = np.arange(len(curve))
+    parts = {
+        "saved before it was killed": np.where(epochs < saved, curve, np.nan),
+        "resumed": np.where(epochs >= saved - 1, curve, np.nan),
+    }
+    panels = {"killed and resumed": parts, "unbroken": {"nothing happened": whole.history["valid_loss"]}}
+    jaxdl.plot.comparison(panels, log=True, ylabel="validation loss", path=path)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int)
@@ -126,8 +138,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"the child ended with code {code} before it was killed")
         return verdict(options, False)
     print(f"killed with {', '.join(step.name for step in steps(folder))} on the disk")
+    saved = int(steps(folder)[-1].name[5:])
     resumed = fit(options, policy, resume=True)
     whole = fit(options, None)
+    draw(resumed, whole, saved, options.out / "resume.png")
     for name, fitted in (("resumed ", resumed), ("unbroken", whole)):
         accuracy = fitted.history["valid_accuracy"][-1]
         print(f"{name}  SHA-256 {fingerprint(fitted)}  accuracy {100 * accuracy:.1f} %")

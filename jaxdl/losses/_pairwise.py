@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.losses.similarity import _distance
 
 
@@ -55,13 +55,23 @@ def matrix(op: str, argument: str, value: Any) -> jax.Array:
     return found
 
 
-def kinds_of(op: str, labels: Any, embeddings: jax.Array, argument: str = "labels") -> jax.Array:
+def kinds_of(op: str, labels: Any, embeddings: jax.Array) -> jax.Array:
     """Return integer labels, one an embedding, or raise."""
-    found = _checks.integer(op, argument, labels)
-    if found.shape != embeddings.shape[:1]:
+    found = _checks.integer(op, "labels", labels)
+    one_each(op, found.shape, embeddings)
+    if isinstance(labels, np.ndarray) and (labels.astype(found.dtype) != labels).any():
+        raise FormatError(
+            explain(op, "labels", got=f"up to {labels.max()}", expected=f"labels that {found.dtype} can hold",
+                    fix="labels = np.unique(labels, return_inverse=True)[1]")
+        )  # fmt: skip
+    return found
+
+
+def one_each(op: str, shape: tuple[int, ...], embeddings: jax.Array) -> None:
+    """Raise `ShapeError` unless labels of that shape are one an embedding."""
+    if shape != embeddings.shape[:1]:
         raise ShapeError(
-            explain(op, argument, got=f"of shape {found.shape}",
+            explain(op, "labels", got=f"of shape {shape}",
                     expected=f"one label an embedding, {embeddings.shape[:1]}",
                     fix="pass as many labels as embeddings")
         )  # fmt: skip
-    return found

@@ -104,7 +104,7 @@ def hardest_pairs(
     x, count = _labels.finite(op, "embeddings", embeddings), _checks.positive_integer(op, "count", count)
     _checks.one_of(op, "form", form, DISTANCES)
     known = _classed(op, labels)
-    _pairwise.kinds_of(op, known, x)
+    _pairwise.one_each(op, known.shape, x)
     sizes = np.unique(known, return_counts=True)[1].astype(np.int64)
     same = int((sizes * (sizes - 1)).sum()) // 2
     other = len(known) * (len(known) - 1) // 2 - same

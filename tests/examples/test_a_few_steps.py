@@ -25,10 +25,11 @@ def digits_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write pictures coarsely: most of the time of a picture goes into its pixels."""
+    """Write pictures coarsely, each thing where it happens to stand: few pixels, and no search for room."""
     fine = matplotlib.figure.Figure.savefig
 
     def savefig(self: Any, *arguments: Any, **options: Any) -> None:
+        self.set_layout_engine("none")
         fine(self, *arguments, **options | {"dpi": 20})
 
     monkeypatch.setattr(matplotlib.figure.Figure, "savefig", savefig)
