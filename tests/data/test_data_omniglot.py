@@ -97,7 +97,7 @@ def test_ink_fills_the_frame_wherever_it_was_drawn(lay: Lay) -> None:
     assert (framed[:, 1:13, 1:13] == 255).all()
     assert framed[0].sum() == 255 * 144
     lay(packed(members() | {"x/b/character03/0009_01.png": png(np.full((105, 105), 255, np.uint8))}))
-    with pytest.raises(FormatError, match="0009_01.png', a drawing without ink"):
+    with pytest.raises(FormatError, match=r"0009_01\.png', a drawing without ink"):
         load_omniglot("background", framing="ink")
     with pytest.raises(ValueError, match="'published', 'ink'"):
         load_omniglot("background", framing="mass")
