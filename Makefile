@@ -38,7 +38,7 @@ endif
 
 # The versions that were tested, by hash and without addresses; needs uv on the path.
 lock:
-	uv pip compile pyproject.toml --extra test --extra check --universal --python-version 3.11 --upgrade \
+	uv pip compile pyproject.toml --extra test --extra check --extra docs --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.txt
 
 demo: $(VENV)/.examples

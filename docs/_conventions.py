@@ -12,11 +12,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("", "tests")]
 
-from conventions import detection, layers, losses, models, names, optimizers  # noqa: E402
+from conventions import detection, layers, losses, models, names, optimizers, similarity  # noqa: E402
 from conventions.common import Convention, Form, Number  # noqa: E402
 from conventions.numbers import NUMBERS  # noqa: E402
 
-FAMILIES = (losses, optimizers, layers, models, detection)
+FAMILIES = (losses, optimizers, layers, models, detection, similarity)
 HEAD = """# Conventions
 
 Where texts and libraries disagree, both forms stand under one name, and a keyword chooses. This page is made

@@ -10,6 +10,7 @@ sys.path[:0] = [str(HERE / "_tools"), str(HERE.parent)]
 
 import benchmarks  # noqa: E402
 import docstrings  # noqa: E402
+import families  # noqa: E402
 import gallery  # noqa: E402
 import mathml  # noqa: E402
 import reference  # noqa: E402
@@ -50,7 +51,7 @@ html_math_renderer = "mathml"
 
 def setup(app: Sphinx) -> None:
     """Write the pages that are generated, before Sphinx looks for pages, and settle how cells are run."""
-    # The kernel that runs the quick start: with this checkout, without the user's own IPython profile, silent.
+    # The kernel of the quick start: with this checkout, without the user's own IPython profile, silent.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")
     profile = HERE / "_build" / "ipython" / "profile_default"
@@ -61,4 +62,5 @@ def setup(app: Sphinx) -> None:
     written.file(HERE / "benchmarks.md", benchmarks.page())
     written.file(HERE / "gallery.md", gallery.page())
     app.connect("autodoc-process-docstring", docstrings.mend, priority=400)
+    app.connect("source-read", families.linked)
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))

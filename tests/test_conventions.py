@@ -8,14 +8,16 @@ from typing import Any
 
 import opspec
 import pytest
-from conventions import detection, evidence, layers, losses, models, names, optimizers
+from conventions import detection, evidence, layers, losses, models, names, optimizers, similarity
 from conventions.common import Convention, Form, Number
 from conventions.numbers import NUMBERS
 from conventions.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 TABLE: tuple[Convention, ...] = tuple(
-    one for family in (losses, optimizers, layers, models, detection) for one in family.CONVENTIONS
+    one
+    for family in (losses, optimizers, layers, models, detection, similarity)
+    for one in family.CONVENTIONS
 )
 ROWS = {op.name: op.function for op in opspec.OPS}
 

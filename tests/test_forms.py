@@ -9,7 +9,7 @@ import oracles
 import pytest
 from flax import nnx
 
-from jaxdl import layers, losses
+from jaxdl import layers, losses, similarity
 from jaxdl.kernels import conv, roi
 from jaxdl.models import VGG, FastRCNN, FastRCNNConfig, LeNet5, LeNet5Config, ResNet, ResNetConfig, VGGConfig
 
@@ -100,3 +100,11 @@ def test_how_regions_are_pooled(pooling: str, kernel: str, monkeypatch: pytest.M
          "proposal_mask": jnp.ones((1, 2), bool)}  # fmt: skip
     with pytest.raises(Seen):
         nnx.eval_shape(lambda: FastRCNN(config, rngs=nnx.Rngs(0))(x))
+
+
+def test_hardest_pairs_are_the_same_in_both_forms() -> None:
+    x, labels = jnp.asarray(RNG.normal(size=(6, 3)), jnp.float32), np.array([0, 0, 1, 1, 2, 2])
+    plain, squared = (
+        similarity.hardest_pairs(x, labels, count=2, form=form) for form in ("euclidean", "squared_euclidean")
+    )
+    np.testing.assert_allclose(np.square(plain.other_distances), squared.other_distances, rtol=1e-5)

@@ -39,6 +39,21 @@ def test_regions_colour_what_is_answered() -> None:
             plot.regions(lambda x: x[:, 0], inputs, targets)
 
 
+def test_bars_stand_side_by_side() -> None:
+    groups = {"a": {"x": 1.0, "y": 2.0}, "b": {"x": 3.0, "y": 4.0}}
+    errors = {"a": {"x": 0.1, "y": 0.2}, "b": {"x": 0.3, "y": 0.4}}
+    figure = plot.bars(groups, errors=errors, levels={"guessing": 0.5}, xlabel="share")
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [1, 3, 2, 4]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.yaxis_inverted()
+    for bad in ({}, {"a": {}}, {"a": {"x": 1.0}, "b": {"y": 1.0}}):
+        with pytest.raises(ShapeError, match="in every group"):
+            plot.bars(bad)
+    with pytest.raises(ShapeError, match="the same names"):
+        plot.bars(groups, errors={"a": errors["a"]})
+
+
 def test_spread_draws_mean_and_deviation() -> None:
     runs = np.array([[0.0, 1.0], [2.0, 5.0]])
     figure = plot.spread([10, 20], {"return": runs}, xlabel="steps", ylabel="return", levels={"solved": 4.0})

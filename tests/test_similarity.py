@@ -41,16 +41,15 @@ def test_episodes_are_drawn_without_replacement_and_answered_as_scikit_learn_doe
 ) -> None:
     found = episodes(X, rule=rule)
     support, queries = np.asarray(found.support), np.asarray(found.queries)
-    right = []
-    for shown, asked, answers in zip(support, queries, np.asarray(found.answers), strict=True):
-        classes = LABELS[shown]
-        assert (classes == classes[:, :1]).all()
-        assert (LABELS[asked] == classes[:, :1]).all()
-        assert len(np.unique(classes)) == 4
-        assert len(np.unique(np.concatenate([shown.ravel(), asked.ravel()]))) == 12
+    classes = LABELS[support]
+    assert (classes == classes[:, :, :1]).all()
+    assert (LABELS[queries] == classes[:, :, :1]).all()
+    assert (np.diff(np.sort(classes[:, :, 0])) > 0).all()
+    assert (np.diff(np.sort(np.concatenate([support, queries], 2).reshape(200, 12))) > 0).all()
+    for shown, asked, answers in list(zip(support, queries, found.answers, strict=True))[:20]:
         peer.fit(X[shown.ravel()], np.repeat(np.arange(4), 2))
         np.testing.assert_array_equal(answers.ravel(), peer.predict(X[asked.ravel()]))
-        right.append(np.mean(answers.ravel() == np.arange(4)))
+    right = np.mean(np.asarray(found.answers)[:, :, 0] == np.arange(4), axis=1)
     assert 0.4 < np.mean(right) < 1
     np.testing.assert_allclose(found.accuracies, right, rtol=1e-6)
     np.testing.assert_allclose(found.accuracy, np.mean(right), rtol=1e-6)
@@ -126,6 +125,13 @@ def test_thresholds_that_cannot_be_chosen_are_nan_inside_a_program() -> None:
     assert np.isnan(choose(np.arange(100, dtype=np.float32), SAME[::-1])).all()
     assert np.isfinite(choose(DISTANCES, SAME)).all()
 
+    @jax.jit
+    def share(at_most: jax.Array) -> similarity.Threshold:
+        return similarity.choose_threshold(DISTANCES, SAME, objective="false_acceptance", at_most=at_most)
+
+    assert np.isfinite(share(0.1)).all()
+    assert all(np.isnan(share(bad)).all() for bad in (1.0, -0.1, np.nan))
+
 
 def test_recognition_equals_the_nearest_neighbour_of_scikit_learn_within_the_threshold() -> None:
     queries = RNG.normal(size=(40, 3)).astype(np.float32) * 4
@@ -184,6 +190,25 @@ def test_hardest_pairs_are_those_of_brute_force() -> None:
     np.testing.assert_array_equal(found.other, other)
     np.testing.assert_allclose(found.same_distances, d[tuple(same.T)], rtol=1e-6)
     np.testing.assert_allclose(found.other_distances, d[tuple(other.T)], rtol=1e-6)
+
+
+def test_the_hardest_pair_of_each_class_and_of_each_two() -> None:
+    d = pairwise_distances(X.astype(np.float64))
+    hardest: dict[tuple[int, int], tuple[float, list[int]]] = {}
+    for i, j in itertools.combinations(range(27), 2):
+        group = tuple(sorted((int(LABELS[i]), int(LABELS[j]))))
+        alike = group[0] == group[1]
+        best = hardest.get(group)
+        if best is None or (d[i, j] > best[0] if alike else d[i, j] < best[0]):
+            hardest[group] = d[i, j], [i, j]
+    same = sorted((one for group, one in hardest.items() if group[0] == group[1]), reverse=True)
+    other = sorted(one for group, one in hardest.items() if group[0] != group[1])
+    count = len(same)
+    found = similarity.hardest_pairs(X, LABELS, count=count, distinct=True)
+    assert found.same.tolist() == [pair for _, pair in same]
+    assert found.other.tolist() == [pair for _, pair in other[:count]]
+    with pytest.raises(ValueError, match=f"at most {count}: there are {count} pairs of the same class"):
+        similarity.hardest_pairs(X, LABELS, count=count + 1, distinct=True)
 
 
 def test_labels_must_be_known_before_compiling() -> None:

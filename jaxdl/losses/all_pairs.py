@@ -41,6 +41,7 @@ def batch_contrastive(
     Raises:
         DtypeError: embeddings that are not floating, or labels that are not integers.
         ShapeError: embeddings that are not (n, features), or labels that are not (n,).
+        FormatError: labels that the integers of the device cannot hold.
         ValueError: unknown `average`, a `margin` that is not positive, or concrete labels of one class alone.
 
     Example:

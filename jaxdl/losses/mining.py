@@ -45,7 +45,9 @@ def mined_triplet(
     A triplet is an anchor a, a positive p of its class and a negative n of another. The mean of what is
     returned is the mean over triplets of the batch: every anchor has the sum over its own triplets, times
     ``anchors / triplets``; an anchor without a triplet has 0. What is mined is a constant to the gradient.
-    Embeddings that are not finite make every loss NaN. Memory is that of (n, n) numbers.
+    Embeddings that are not finite make every loss NaN. Memory is that of (n, n) numbers. A loss of the
+    hardest that stays at the margin says that all embeddings fell together: begin with another mining. Of
+    embeddings that did, nothing is semi-hard, and the loss is 0 unless there is a fallback.
 
     Args:
         embeddings: floating array (n, features), normalised or not; computed in float32 or wider.
@@ -70,6 +72,7 @@ def mined_triplet(
     Raises:
         DtypeError: embeddings that are not floating, or labels that are not integers.
         ShapeError: embeddings that are not (n, features), or labels that are not (n,).
+        FormatError: labels that the integers of the device cannot hold.
         ValueError: an unknown option, a `margin` that is not positive, or concrete labels of one class alone.
 
     Example:

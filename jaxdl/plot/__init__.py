@@ -4,6 +4,7 @@ from .attention import accuracy_by_length as accuracy_by_length
 from .attention import attention_map as attention_map
 from .augment import augmentations as augmentations
 from .average_precision import average_precision as average_precision
+from .bars import bars as bars
 from .boundaries import boundary as boundary
 from .classification import confusion_matrix as confusion_matrix
 from .classification import precision_recall as precision_recall

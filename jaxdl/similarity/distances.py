@@ -17,15 +17,15 @@ def distances(first: jax.Array, second: jax.Array, *, form: str = "euclidean") -
 
     Args:
         first: floating array (n, features).
-        second: floating array (m, features) of the same dtype.
+        second: floating array (m, features).
         form: ``"euclidean"`` or ``"squared_euclidean"``. Of embeddings of length 1 the square is
             ``2 - 2 cos`` of the angle between them.
 
     Returns:
-        Array (n, m) of their dtype; NaN where an embedding is.
+        Array (n, m) of float32 or wider, since squares overflow half floats; NaN where an embedding is.
 
     Raises:
-        DtypeError: an argument is not floating, or the dtypes differ.
+        DtypeError: an argument is not floating.
         ShapeError: embeddings that are not (examples, features), or not of as many features.
         ValueError: unknown `form`.
 
@@ -44,7 +44,7 @@ def distances(first: jax.Array, second: jax.Array, *, form: str = "euclidean") -
             explain(op, "second", got=f"of shape {second.shape}", expected=f"(m, {first.shape[1]})",
                     fix="embed both by the same network")
         )  # fmt: skip
-    return _pairwise.table(first, second, form).astype(jnp.promote_types(first.dtype, second.dtype))
+    return _pairwise.table(first, second, form)
 
 
 def normalise(embeddings: jax.Array) -> jax.Array:

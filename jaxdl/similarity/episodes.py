@@ -91,7 +91,7 @@ def few_shot(
     for name, size in sizes.items():
         sizes[name] = _checks.positive_integer(op, name, size, least=2 if name == "ways" else 1)
     x, known = _labels.finite(op, "embeddings", embeddings), _labels.known(op, labels)
-    _pairwise.kinds_of(op, known, x)
+    _pairwise.one_each(op, known.shape, x)
     places = _places(op, known, **sizes)
     keys = jax.random.split(_checks.key(op, key), sizes.pop("episodes"))
     return _run(x, jnp.asarray(places.rows), jnp.asarray(places.counts), keys, rule=rule, **sizes)

@@ -89,7 +89,7 @@ def recognise(
             number.
         ShapeError: embeddings that are not (n, features) of as many features, an empty gallery, or labels
             that are not (n,).
-        FormatError: embeddings that are not finite, or labels below 0.
+        FormatError: embeddings that are not finite, or labels below 0 or beyond the device's integers.
         ValueError: a threshold below 0 or not finite, or an unknown form.
 
     Example:

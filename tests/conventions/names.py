@@ -106,6 +106,9 @@ def _read(call: ast.Call, scope: ast.AST, names: dict[str, Any]) -> Iterator[tup
             values = _evaluated(scope.iter, names, {})
             targets = [one.id for one in ast.walk(scope.target) if isinstance(one, ast.Name)]
             rounds = [dict(zip(targets, one if len(targets) > 1 else (one,))) for one in values]
+    if isinstance(call.args[3], ast.Subscript):  # A table of all choices by the names of the arguments.
+        with contextlib.suppress(Exception):
+            yield from _evaluated(call.args[3].value, names, {}).items()
     for local in rounds:
         with contextlib.suppress(Exception):  # What a caller hands over is not to be read here.
             argument = _evaluated(call.args[1], {}, local)
@@ -118,5 +121,5 @@ def _evaluated(node: ast.expr, names: dict[str, Any], local: dict[str, Any]) -> 
 
 def _quoted(value: Any, keyword: str) -> set[Any]:
     text = inspect.getdoc(value) or ""
-    found = re.search(rf"^ +{keyword}: (.*?)(?=^ +\w+(, \w+)*: |^\w|\Z)", text, re.S | re.M)
+    found = re.search(rf"^ {{4}}{keyword}: (.*?)(?=^ {{4}}\w|^\w|\Z)", text, re.S | re.M)
     return set(re.findall(r'``"([^"]*)"``', found.group(1))) if found else set()

@@ -1,6 +1,7 @@
 """The siamese network: one set of weights for both sides, over any encoder; and the encoder of images."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,21 +29,23 @@ def test_both_sides_share_one_set_of_weights() -> None:
     same = np.array([1, 0, 1, 0])
 
     @jax.jit
-    def run(params: net.Tree) -> tuple[jax.Array, ...]:
-        twins, _ = network.apply(params, state, sides, train=True)
-        alone = [network.apply(params, state, x, train=True)[0] for x in sides.values()]
-        return losses.contrastive(*twins, same).sum(), twins, alone
+    def run(params: net.Tree) -> tuple[Any, ...]:
+        def together(params: net.Tree) -> tuple[jax.Array, Any]:
+            twins, _ = network.apply(params, state, sides, train=True)
+            return losses.contrastive(*twins, same).sum(), twins
 
-    def by_hand(params: net.Tree) -> jax.Array:
-        first, second = (network.apply(params, state, x, train=True)[0] for x in sides.values())
-        return losses.contrastive(first, second, same).sum()
+        def alone(params: net.Tree) -> tuple[jax.Array, Any]:
+            twins = tuple(network.apply(params, state, x, train=True)[0] for x in sides.values())
+            return losses.contrastive(*twins, same).sum(), twins
 
-    _, twins, alone = run(params)
-    np.testing.assert_allclose(twins, alone, rtol=1e-6)
+        return tuple(jax.grad(part, has_aux=True)(params) for part in (together, alone))
+
+    (gradient, twins), (gradient_alone, twins_alone) = run(params)
+    np.testing.assert_allclose(twins, twins_alone, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(twins.first, axis=1), 1, rtol=1e-6)
-    gradients = jax.jit(jax.grad(lambda params: run(params)[0]))(params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-                 gradients, jax.jit(jax.grad(by_hand))(params))  # fmt: skip
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), gradient, gradient_alone
+    )
 
 
 def test_wrong_sides_and_encoders_are_named() -> None:

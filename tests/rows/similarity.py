@@ -54,6 +54,7 @@ BATCH_BAD: tuple[Bad, ...] = (
     ((X, KINDS[:3]), {}, ShapeError, r"of shape \(3,\); expected one label an embedding, \(4,\)"),
     ((X, KINDS[:, None]), {}, ShapeError, r"\(4, 1\)"),
     ((X, KINDS.astype(np.float32)), {}, DtypeError, r"labels.astype\(jnp.int32\)"),
+    ((X, KINDS + 2**40), {}, FormatError, "up to 1099511627777; expected labels that int32 can hold"),
     ((X, ONE), {}, ValueError, "'labels' is 0 alone; expected at least two classes"),
     ((X, KINDS), {"margin": 0.0}, ValueError, r"\(0, inf\)"),
 )
@@ -111,6 +112,7 @@ GALLERY_BAD: tuple[Bad, ...] = (
     ),
     ((X, X[:0], KINDS[:0]), {"threshold": 1.0}, ShapeError, r"'gallery' is of shape \(0, 5\)"),
     ((X, X, KINDS[:2]), {"threshold": 1.0}, ShapeError, "one label an embedding"),
+    ((X, X, KINDS + 2**40), {"threshold": 1.0}, FormatError, "labels that int32 can hold"),
     ((X, X, KINDS - 1), {"threshold": 1.0}, FormatError, "-1 is for nobody"),
     ((X, X, KINDS + 0.5), {"threshold": 1.0}, DtypeError, "'labels' is of dtype float"),
     *(((*args, KINDS), *rest) for args, *rest in THRESHOLD_OF_RULE_BAD),
