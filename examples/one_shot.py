@@ -165,12 +165,12 @@ def pictures(out: Path, asked: list[Asked]) -> None:
     plot.roc({one.alphabet: metrics.roc_curve(-one.verified.distances, one.same) for one in asked},
              areas={one.alphabet: one.area for one in asked}, path=out / "roc.png")  # fmt: skip
     last = asked[-1]
-    images, labels, called = np.asarray(last.unseen.inputs), last.unseen.targets, last.unseen.classes
+    images, labels, called = np.asarray(last.unseen.inputs), last.unseen.targets, last.unseen.classes or ()
     plot.distances(last.verified.distances, last.same, threshold=last.threshold, path=out / "distances.png")
     few = labels < 10
-    plot.embedding(last.embeddings[few], labels[few], images=images[few], names=(called or ())[:10],
+    plot.embedding(last.embeddings[few], labels[few], images=images[few], names=called[:10],
                    title=f"{last.alphabet}, never seen in training", path=out / "embedding.png")  # fmt: skip
-    hardest = similarity.hardest_pairs(last.embeddings, labels, count=6)
+    hardest = similarity.hardest_pairs(last.embeddings, labels, count=min(6, len(called) - 1), distinct=True)
     plot.pairs(
         images,
         {"nearest of\ntwo characters": (hardest.other, hardest.other_distances),

@@ -68,6 +68,6 @@ def bars(
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set(xlabel=xlabel)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
     _figure.save(figure, path)
     return figure
