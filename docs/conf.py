@@ -11,6 +11,7 @@ sys.path[:0] = [str(HERE / "_tools"), str(HERE.parent)]
 import benchmarks  # noqa: E402
 import docstrings  # noqa: E402
 import gallery  # noqa: E402
+import links  # noqa: E402
 import mathml  # noqa: E402
 import reference  # noqa: E402
 import written  # noqa: E402
@@ -60,5 +61,6 @@ def setup(app: Sphinx) -> None:
     written.folder(HERE / "reference", reference.pages())
     written.file(HERE / "benchmarks.md", benchmarks.page())
     written.file(HERE / "gallery.md", gallery.page())
+    app.connect("source-read", links.mend)
     app.connect("autodoc-process-docstring", docstrings.mend, priority=400)
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))
