@@ -1,4 +1,4 @@
-"""The pages of the families: their code runs, what they name is public and where they say, no example is missing."""
+"""The pages of the families: their code runs, what they name is public and where they say, no example lacks."""
 
 import doctest
 import functools
@@ -46,3 +46,11 @@ def test_every_example_is_on_one_page_with_its_picture() -> None:
         assert f"[{name}](../../examples/{name}.py)" in page.read_text()
     examples = {path.stem for path in (ROOT / "examples").glob("[!_]*.py")}
     assert sorted(name for name, *_ in shown) == sorted(examples)
+
+
+@NAMED
+def test_figures_are_those_of_the_readme(page: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    told = re.split(r"^## (?:By the clock|Figures)$", page.read_text(), flags=re.M)[1:]
+    for number in re.findall(r"\d[\d,.]*\d", told[0].split("\n## ")[0] if told else ""):
+        assert number in readme, number
