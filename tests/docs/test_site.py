@@ -104,6 +104,12 @@ def test_links_into_the_code_lead_into_the_reference() -> None:
     assert source == ["{py:obj}`boxes.nms <jaxdl.boxes.nms>`"]
 
 
+def test_links_to_other_pages_of_the_checkout() -> None:
+    source = ["[a](../../README.md#speed) [b](../../examples/README.md#gates) [c](../compile.md)"]
+    links.mend(None, "families/similarity", source)
+    assert source == ["{download}`a <../../README.md>` [b](/gallery.md#gates) [c](../compile.md)"]
+
+
 def test_the_gallery_is_the_walk_with_its_paths_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
