@@ -30,6 +30,7 @@ OPTIONS = {
     "expand": "how far a graph is opened",
     "finite": "whether numbers that are not finite are refused",
     "implementation": "formulations of one value, chosen by platform and shape",
+    "framing": "how a drawing stands in its frame",
     "image_set": "name of a list of images",
     "kernels.recurrent.gru_cell.reset": AS_KERNEL,
     "kernels.recurrent.gru_cell.update": AS_KERNEL,
