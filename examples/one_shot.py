@@ -29,6 +29,16 @@ from jaxdl.models import Embedder, EmbedderConfig, Siamese
 
 CLASSES, PER_CLASS = 64, 2  # characters, and drawings of each, in a batch
 PAIRS = 4000
+
+
+class Size(NamedTuple):
+    """How much is done for one alphabet."""
+
+    steps: int
+    blocks: tuple[tuple[int, ...], tuple[int, ...]] = ((32, 32), (64, 32))
+    episodes: int = 2000
+
+
 DISTORTED = augment.affine(
     degrees=(-12, 12), scale=(0.85, 1.15), shear=(-10, 10), rows=(-2, 2), columns=(-2, 2)
 )
@@ -82,19 +92,20 @@ def turned(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(ways), np.concatenate([labels + way * count for way in range(len(ways))])
 
 
-def make(size: int, rngs: nnx.Rngs) -> Siamese:
-    config = EmbedderConfig(size=size, widths=(32, 32), further=(64, 32), features=None)
+def make(side: int, blocks: tuple[tuple[int, ...], tuple[int, ...]], rngs: nnx.Rngs) -> Siamese:
+    widths, further = blocks
+    config = EmbedderConfig(size=side, widths=widths, further=further, features=None)
     return Siamese(Embedder(config, rngs=rngs), normalise=True)
 
 
-def fit(dataset: Dataset, steps: int, seed: int) -> train.Fitted:
+def fit(dataset: Dataset, size: Size, seed: int) -> train.Fitted:
     images, labels = turned(dataset)
     batch = PER_CLASS * min(CLASSES, labels.max() + 1)
     steps_an_epoch = len(images) // batch
-    epochs = max(1, round(steps / steps_an_epoch))
+    epochs = max(1, round(size.steps / steps_an_epoch))
     total = epochs * steps_an_epoch
     return train.fit(
-        net.functional(partial(make, images.shape[1])),
+        net.functional(partial(make, images.shape[1], size.blocks)),
         (images, labels),
         loss=partial(losses.mined_triplet, margin=0.2, mining="semi_hard"),
         labels="identities",
@@ -115,12 +126,12 @@ def pairs(embeddings: jax.Array, labels: np.ndarray, seed: int) -> tuple[jax.Arr
     return embeddings[drawn.indices[:, 0]], embeddings[drawn.indices[:, 1]], drawn.same
 
 
-def ask(everything: Drawings, number: int, steps: int, seed: int) -> Asked:
+def ask(everything: Drawings, number: int, size: Size, seed: int) -> Asked:
     """Train on three alphabets, set the threshold on the fourth, and ask about alphabet `number`."""
     names = everything.alphabet_names
     others = [names[(number + step) % len(names)] for step in range(1, len(names))]
     unseen, valid = everything.select(names[number]), everything.select(others[0])
-    fitted = fit(everything.select(others[1:]), steps, seed)
+    fitted = fit(everything.select(others[1:]), size, seed)
 
     first, second, same = pairs(jnp.asarray(fitted.predict(valid.inputs)), valid.targets, seed)
     apart = similarity.verify(first, second, threshold=0.0).distances
@@ -130,7 +141,7 @@ def ask(everything: Drawings, number: int, steps: int, seed: int) -> Asked:
     flat = jnp.asarray(np.asarray(unseen.inputs, np.float32).reshape(len(unseen), -1) / 255)
     ways = min(5, len(unseen.classes or ()))
     shown, pixels = (
-        similarity.few_shot(x, unseen.targets, ways=ways, episodes=2000, key=jax.random.key(seed))
+        similarity.few_shot(x, unseen.targets, ways=ways, episodes=size.episodes, key=jax.random.key(seed))
         for x in (embeddings, flat)
     )
     first, second, same = pairs(embeddings, unseen.targets, seed)
@@ -154,12 +165,12 @@ def pictures(out: Path, asked: list[Asked]) -> None:
     plot.roc({one.alphabet: metrics.roc_curve(-one.verified.distances, one.same) for one in asked},
              areas={one.alphabet: one.area for one in asked}, path=out / "roc.png")  # fmt: skip
     last = asked[-1]
-    images, labels, called = np.asarray(last.unseen.inputs), last.unseen.targets, last.unseen.classes
+    images, labels, called = np.asarray(last.unseen.inputs), last.unseen.targets, last.unseen.classes or ()
     plot.distances(last.verified.distances, last.same, threshold=last.threshold, path=out / "distances.png")
     few = labels < 10
-    plot.embedding(last.embeddings[few], labels[few], images=images[few], names=(called or ())[:10],
+    plot.embedding(last.embeddings[few], labels[few], images=images[few], names=called[:10],
                    title=f"{last.alphabet}, never seen in training", path=out / "embedding.png")  # fmt: skip
-    hardest = similarity.hardest_pairs(last.embeddings, labels, count=6)
+    hardest = similarity.hardest_pairs(last.embeddings, labels, count=min(6, len(called) - 1), distinct=True)
     plot.pairs(
         images,
         {"nearest of\ntwo characters": (hardest.other, hardest.other_distances),
@@ -176,7 +187,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/one_shot"))
     add(parser)
     options = parser.parse_args(arguments)
-    steps = pick(options, full=450, quick=150, few=1, given=options.steps)
+    size = pick(options, full=Size(450), quick=Size(150), few=Size(1, ((4, 4), (4,)), 20))
+    size = size if options.steps is None else size._replace(steps=options.steps)
     rotations = pick(options, full=5, quick=1, few=1)
     begin = time.perf_counter()
 
@@ -184,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(everything)
     asked = []
     for number in range(len(everything.alphabet_names))[-rotations:]:
-        one = ask(everything, number, steps, options.seed)
+        one = ask(everything, number, size, options.seed)
         asked.append(one)
         print(
             f"{one.alphabet}: {one.shown.accuracy:.1%} +- {one.shown.interval:.1%} of questions, by pixels "

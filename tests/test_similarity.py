@@ -125,6 +125,13 @@ def test_thresholds_that_cannot_be_chosen_are_nan_inside_a_program() -> None:
     assert np.isnan(choose(np.arange(100, dtype=np.float32), SAME[::-1])).all()
     assert np.isfinite(choose(DISTANCES, SAME)).all()
 
+    @jax.jit
+    def share(at_most: jax.Array) -> similarity.Threshold:
+        return similarity.choose_threshold(DISTANCES, SAME, objective="false_acceptance", at_most=at_most)
+
+    assert np.isfinite(share(0.1)).all()
+    assert all(np.isnan(share(bad)).all() for bad in (1.0, -0.1, np.nan))
+
 
 def test_recognition_equals_the_nearest_neighbour_of_scikit_learn_within_the_threshold() -> None:
     queries = RNG.normal(size=(40, 3)).astype(np.float32) * 4
@@ -183,6 +190,25 @@ def test_hardest_pairs_are_those_of_brute_force() -> None:
     np.testing.assert_array_equal(found.other, other)
     np.testing.assert_allclose(found.same_distances, d[tuple(same.T)], rtol=1e-6)
     np.testing.assert_allclose(found.other_distances, d[tuple(other.T)], rtol=1e-6)
+
+
+def test_the_hardest_pair_of_each_class_and_of_each_two() -> None:
+    d = pairwise_distances(X.astype(np.float64))
+    hardest: dict[tuple[int, int], tuple[float, list[int]]] = {}
+    for i, j in itertools.combinations(range(27), 2):
+        group = tuple(sorted((int(LABELS[i]), int(LABELS[j]))))
+        alike = group[0] == group[1]
+        best = hardest.get(group)
+        if best is None or (d[i, j] > best[0] if alike else d[i, j] < best[0]):
+            hardest[group] = d[i, j], [i, j]
+    same = sorted((one for group, one in hardest.items() if group[0] == group[1]), reverse=True)
+    other = sorted(one for group, one in hardest.items() if group[0] != group[1])
+    count = len(same)
+    found = similarity.hardest_pairs(X, LABELS, count=count, distinct=True)
+    assert found.same.tolist() == [pair for _, pair in same]
+    assert found.other.tolist() == [pair for _, pair in other[:count]]
+    with pytest.raises(ValueError, match=f"at most {count}: there are {count} pairs of the same class"):
+        similarity.hardest_pairs(X, LABELS, count=count + 1, distinct=True)
 
 
 def test_labels_must_be_known_before_compiling() -> None:

@@ -63,7 +63,9 @@ def _contents(op: str, path: Path, archive: zipfile.ZipFile, member: zipfile.Zip
     if member.flag_bits & 1:
         raise bad(op, path, f"holds {member.filename!r}, which is encrypted")
     try:
-        return archive.read(member)
+        with archive.open(member) as stream:
+            # Asked for a number of bytes, it inflates no more, whatever the header says.
+            return stream.read(member.file_size + 1)
     except _BROKEN as error:
         raise bad(op, path, f"holds {member.filename!r}, which is broken ({error})") from error
 

@@ -38,7 +38,7 @@ def bars(
         ShapeError: no group, none of whose ways there is a value, or groups of different ways.
 
     Example:
-        >>> figure = bars({"Greek": {"network": 0.95, "pixels": 0.5}, "Latin": {"network": 0.93, "pixels": 0.6}})
+        >>> figure = bars({"Greek": {"net": 0.95, "pixels": 0.5}, "Latin": {"net": 0.93, "pixels": 0.6}})
         >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
         [0.95, 0.93, 0.5, 0.6]
     """
@@ -68,6 +68,6 @@ def bars(
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set(xlabel=xlabel)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
     _figure.save(figure, path)
     return figure

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from jaxdl.similarity import FewShot
 
+Tile = tuple[np.ndarray, tuple[float, float, float]]  # an image and the colour of its frame
 RIGHT, WRONG, NEUTRAL = (0.16, 0.62, 0.24), (0.85, 0.15, 0.12), (0.72, 0.72, 0.72)
 
 
@@ -68,19 +69,9 @@ def pairs(
     for axes in figure.axes:
         axes.axis("off")
     for row, (title, (indices, distances)) in enumerate(found.items()):
-        for column, ((a, b), distance) in enumerate(zip(indices, distances)):
-            axes = figure.axes[row * columns + column]
-            alike = None if kinds is None else bool(kinds[a] == kinds[b])
-            frame = (
-                NEUTRAL if alike is None or threshold is None else _frame(alike == (distance <= threshold))
-            )
-            _mosaic(axes, [[(pictures[a], frame), (pictures[b], frame)]])
-            axes.set_title(f"{distance:.3g}", fontsize=9)
-            if kinds is not None:
-                both = [str(k) if names is None else names[k] for k in (kinds[a], kinds[b])]
-                axes.set_xlabel(both[0] if alike else " | ".join(both), fontsize=7)
-            if column == 0:
-                axes.set_ylabel(title, fontsize=9)
+        for axes, pair, distance in zip(figure.axes[row * columns :], indices, distances):
+            _pair(axes, pictures, pair, distance, kinds, names, threshold)
+        figure.axes[row * columns].set_ylabel(title, fontsize=9)
     _figure.save(figure, path)
     return figure
 
@@ -126,10 +117,7 @@ def episodes(
     """
     op = "plot.episodes"
     pictures = _images(op, images)
-    support, queries, answers = (
-        np.asarray(part)[:count] for part in (found.support, found.queries, found.answers)
-    )
-    others = None if other is None else np.asarray(other.answers)[:count]
+    support, queries = (np.asarray(part)[:count] for part in (found.support, found.queries))
     if other is not None and not np.array_equal(np.asarray(other.queries)[:count], queries):
         raise ShapeError(
             explain(op, "other", got="of other episodes", expected="the episodes of 'found'",
@@ -137,32 +125,55 @@ def episodes(
         )  # fmt: skip
     for argument, indices in (("found.support", support), ("found.queries", queries)):
         _check_indices(op, argument, indices, len(pictures))
-    shots, ways = support.shape[2], support.shape[1]
-    rows = shots + 2 + (others is not None)
-    figure = _figure.figure(len(support), panel_size=(0.5 * ways + 0.55, 0.5 * rows + 0.4))
-    words = ["shown", *[""] * (shots - 1), "asked", *captions[: rows - shots - 1]]
+    given = [np.asarray(one.answers)[:count, :, 0] for one in (found, other) if one is not None]
+    words = ["shown", *[""] * (support.shape[2] - 1), "asked", *captions[: len(given)]]
+    figure = _figure.figure(len(support), panel_size=(0.5 * support.shape[1] + 0.55, 0.5 * len(words) + 0.4))
     for i, axes in enumerate(figure.axes):
-        asked = queries[i, :, 0]
-        grid = [[(pictures[k], NEUTRAL) for k in support[i, :, shot]] for shot in range(shots)]
-        grid.append([(pictures[k], NEUTRAL) for k in asked])
-        scores = []
-        for given in (answers, others) if others is not None else (answers,):
-            given = given[i, :, 0]
-            right = given == np.arange(ways)
-            scores.append(f"{int(right.sum())} of {ways}")
-            grid.append([
-                (pictures[support[i, way, 0]] if way >= 0 else np.zeros_like(pictures[0]), _frame(good))
-                for way, good in zip(given, right)
-            ])  # fmt: skip
-        height = _mosaic(axes, grid)
-        axes.set_title(", ".join(scores) if len(scores) == 1 else f"{scores[0]}, {captions[1]} {scores[1]}",
-                       fontsize=9)  # fmt: skip
+        answers = [answer[i] for answer in given]
+        height = _mosaic(axes, _episode(pictures, support[i], queries[i, :, 0], answers))
+        axes.set_title(_scores(answers, captions[1]), fontsize=9)
         if i == 0:
-            axes.axis("on")
-            axes.set_yticks((np.arange(rows) + 0.5) * height / rows, words, fontsize=9)
+            axes.set_yticks((np.arange(len(words)) + 0.5) * height / len(words), words, fontsize=9)
             axes.tick_params(length=0)
     _figure.save(figure, path)
     return figure
+
+
+def _pair(
+    axes: "Axes",
+    pictures: np.ndarray,
+    pair: np.ndarray,
+    distance: float,
+    kinds: np.ndarray | None,
+    names: Sequence[str] | None,
+    threshold: float | None,
+) -> None:
+    """Draw one pair under its distance, with the names of both where they are known."""
+    frame = NEUTRAL
+    if kinds is not None and threshold is not None:
+        frame = _frame((kinds[pair[0]] == kinds[pair[1]]) == (distance <= threshold))
+    _mosaic(axes, [[(pictures[i], frame) for i in pair]])
+    axes.set_title(f"{distance:.3g}", fontsize=9)
+    if kinds is not None:
+        both = [str(kind) if names is None else names[kind] for kind in kinds[pair]]
+        axes.set_xlabel(" | ".join(dict.fromkeys(both)), fontsize=7)
+
+
+def _episode(
+    pictures: np.ndarray, support: np.ndarray, asked: np.ndarray, answers: list[np.ndarray]
+) -> list[list[Tile]]:
+    """Return what was shown and asked, and below the example whose class was answered, -1 being none."""
+    grid = [[(pictures[k], NEUTRAL) for k in row] for row in (*support.T, asked)]
+    nothing = np.zeros_like(pictures[0])
+    for given in answers:
+        chosen = [pictures[support[way, 0]] if way >= 0 else nothing for way in given]
+        grid.append([(image, _frame(way == right)) for right, (image, way) in enumerate(zip(chosen, given))])
+    return grid
+
+
+def _scores(answers: list[np.ndarray], caption: str) -> str:
+    words = [f"{int((given == np.arange(len(given))).sum())} of {len(given)}" for given in answers]
+    return f", {caption} ".join(words)
 
 
 def _images(op: str, images: Any) -> np.ndarray:
@@ -200,23 +211,22 @@ def _frame(good: bool) -> tuple[float, float, float]:
     return RIGHT if good else WRONG
 
 
-def _mosaic(axes: "Axes", grid: list[list[tuple[np.ndarray, tuple[float, float, float]]]]) -> int:
-    """Draw images in rows, each in a frame of its colour; return the height in pixels."""
-    rows = []
-    for row in grid:
-        tiles = []
-        for image, colour in row:
-            height, width = image.shape[:2]
-            edge, gap = max(1, round(height / 14)), max(1, round(height / 20))
-            tile = np.ones((height + 2 * (edge + gap), width + 2 * (edge + gap), 3))
-            tile[gap:-gap, gap:-gap] = colour
-            tile[edge + gap : -edge - gap, edge + gap : -edge - gap] = _shown(image)
-            tiles.append(tile)
-        rows.append(np.concatenate(tiles, 1))
-    whole = np.concatenate(rows)
+def _mosaic(axes: "Axes", grid: list[list[Tile]]) -> int:
+    """Draw images in rows, each in its frame; return the height of all in pixels."""
+    whole = np.concatenate([np.concatenate([_framed(*tile) for tile in row], 1) for row in grid])
     axes.imshow(whole, interpolation="nearest")
     axes.axis("on")
     axes.set(xticks=(), yticks=())
     for side in axes.spines.values():
         side.set_visible(False)
     return len(whole)
+
+
+def _framed(image: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    height, width = image.shape[:2]
+    gap, edge = max(1, round(height / 20)), max(1, round(height / 14))
+    inner = gap + edge
+    tile = np.ones((height + 2 * inner, width + 2 * inner, 3))
+    tile[gap:-gap, gap:-gap] = colour
+    tile[inner:-inner, inner:-inner] = _shown(image)
+    return tile

@@ -75,7 +75,7 @@ def pairs(key: jax.Array, labels: Any, count: int) -> Pairs:
 
 
 def hardest_pairs(
-    embeddings: jax.Array, labels: Any, *, count: int = 8, form: str = "euclidean"
+    embeddings: jax.Array, labels: Any, *, count: int = 8, distinct: bool = False, form: str = "euclidean"
 ) -> HardestPairs:
     """Find the farthest pairs of the same class and the nearest pairs of different classes.
 
@@ -83,6 +83,8 @@ def hardest_pairs(
         embeddings: floating array (n, features), finite.
         labels: integers (n,), known before compiling.
         count: pairs of each kind; memory is that of (n, n) numbers.
+        distinct: only the hardest pair of each class, and of each two classes: one odd example would
+            otherwise be in all of them.
         form: ``"euclidean"`` or ``"squared_euclidean"``.
 
     Returns:
@@ -105,28 +107,43 @@ def hardest_pairs(
     _checks.one_of(op, "form", form, DISTANCES)
     known = _classed(op, labels)
     _pairwise.one_each(op, known.shape, x)
+    _checks.one_of(op, "distinct", distinct, (True, False))
     sizes = np.unique(known, return_counts=True)[1].astype(np.int64)
     same = int((sizes * (sizes - 1)).sum()) // 2
     other = len(known) * (len(known) - 1) // 2 - same
+    if distinct:
+        same, other = int((sizes > 1).sum()), len(sizes) * (len(sizes) - 1) // 2
     if min(same, other) < count:
         raise ValueError(
             explain(op, "count", got=count, expected=f"at most {min(same, other)}: there are {same} pairs of "
                     f"the same class and {other} of two", fix=f"count={max(min(same, other), 1)}")
         )  # fmt: skip
     kinds = np.unique(known, return_inverse=True)[1].astype(np.int32)
-    return _hardest(x, jnp.asarray(kinds), count=count, form=form)
+    classes = len(sizes) if distinct else None
+    return _hardest(x, jnp.asarray(kinds), count=count, classes=classes, form=form)
 
 
-@partial(jax.jit, static_argnames=("count", "form"))
-def _hardest(x: jax.Array, labels: jax.Array, *, count: int, form: str) -> HardestPairs:
+@partial(jax.jit, static_argnames=("count", "classes", "form"))
+def _hardest(x: jax.Array, labels: jax.Array, *, count: int, classes: int | None, form: str) -> HardestPairs:
     d = _pairwise.table(x, x, form)
     same = labels[:, None] == labels[None]
     before = jnp.arange(len(x))[:, None] < jnp.arange(len(x))[None]
     found = []
     for sign, kind in ((1, same), (-1, ~same)):
-        values, places = jax.lax.top_k(jnp.where(before & kind, sign * d, -jnp.inf).reshape(-1), count)
+        hardness = jnp.where(before & kind, sign * d, -jnp.inf).reshape(-1)
+        hardness = hardness if classes is None else _hardest_of_each(hardness, labels, classes)
+        values, places = jax.lax.top_k(hardness, count)
         found += [jnp.stack(jnp.unravel_index(places, d.shape), 1), sign * values]
     return HardestPairs(*found)
+
+
+def _hardest_of_each(hardness: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
+    """Keep the hardest pair of each two classes, the first of equals; all others become -infinity."""
+    low, high = jnp.minimum(labels[:, None], labels[None]), jnp.maximum(labels[:, None], labels[None])
+    group, place = (low * classes + high).reshape(-1), jnp.arange(hardness.size)
+    hardest = jax.ops.segment_max(hardness, group, classes**2)[group] == hardness
+    first = jax.ops.segment_min(jnp.where(hardest, place, hardness.size), group, classes**2)[group]
+    return jnp.where(place == first, hardness, -jnp.inf)
 
 
 @partial(jax.jit, static_argnames="count")

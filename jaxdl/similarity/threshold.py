@@ -30,7 +30,11 @@ class Threshold(NamedTuple):
 
 
 def choose_threshold(
-    distances: jax.Array, same: jax.Array, *, objective: str = "accuracy", at_most: float | None = None
+    distances: jax.Array,
+    same: jax.Array,
+    *,
+    objective: str = "accuracy",
+    at_most: float | jax.Array | None = None,
 ) -> Threshold:
     """Choose tau of the rule ``d <= tau`` on validation pairs, never on those that it is judged by.
 
@@ -41,7 +45,7 @@ def choose_threshold(
             the same kind; ``"false_acceptance"``, the fewest rejections of the same among thresholds that
             accept a share of at most `at_most` of the others; ``"equal_error"``, where the two errors are
             nearest to each other. Of equals, the smallest distance.
-        at_most: that share, in [0, 1).
+        at_most: that share, in [0, 1), or a traced scalar.
 
     Returns:
         `Threshold` of scalars. All are NaN inside a compiled program where something below is the case.
@@ -81,14 +85,12 @@ def _chosen(
     last = jnp.searchsorted(d, d, side="right") - 1
     right, wrong = (jnp.cumsum(part)[last] for part in (same, 1 - same))
     missed = right[-1] - right
-    false_acceptance, false_rejection = (
-        (wrong / wrong[-1]).astype(d.dtype),
-        (missed / right[-1]).astype(d.dtype),
-    )
+    shares = (part / part_of for part, part_of in ((wrong, wrong[-1]), (missed, right[-1])))
+    false_acceptance, false_rejection = (part.astype(d.dtype) for part in shares)
     if objective == "accuracy":
         cost, met = missed + wrong, missed + wrong <= right[-1]
     elif objective == "false_acceptance":
-        met = (false_acceptance <= share) & (right > 0)
+        met = (false_acceptance <= share) & (right > 0) & (share < 1)
         cost = jnp.where(met, missed, len(d))
     else:
         cost, met = jnp.abs(false_acceptance - false_rejection), right >= 0
@@ -107,7 +109,7 @@ _GOALS = {
 }
 
 
-def _objective(op: str, objective: str, at_most: float | None) -> jax.Array | float:
+def _objective(op: str, objective: str, at_most: float | jax.Array | None) -> jax.Array | float:
     _checks.one_of(op, "objective", objective, OBJECTIVES)
     if (at_most is None) == (objective == "false_acceptance"):
         raise ValueError(

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -184,7 +185,9 @@ def test_sizes_and_counts_are_capped(lay: Lay, monkeypatch: pytest.MonkeyPatch) 
 def test_corrupt_members_are_named(lay: Lay) -> None:
     whole = packed([(NAMED, GOOD)])
     start = whole.index(b"0001_01.png") + len("0001_01.png")
+    lying = packed([(NAMED, bytes(2**21))]).replace(struct.pack("<I", 2**21), struct.pack("<I", 100))
     broken = {
+        r"0001_01\.png', which is broken \(Bad CRC": lying,
         "is no zip archive": whole[:-10],
         "is no zip": b"no archive",
         r"0001_01\.png', which is broken": whole[: start + 8] + b"\xff" + whole[start + 9 :],
