@@ -114,8 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     epochs = "1 good epoch" if good == 1 else f"{good} good epochs"
     before = np.asarray(report.last_good.history["loss"])[:good]
     after = np.where(np.arange(EPOCHS) < good, np.nan, carry.history["loss"])
-    runs = {f"gone on, {SMALLER:g} at most": after}
-    runs |= {f"a peak of {options.peak:g}, until it diverges": before} if good else {}
+    runs = {f"a peak of {options.peak:g}, until it diverges": before} if good else {}
+    runs |= {f"gone on, {SMALLER:g} at most": after}
     jaxdl.plot.comparison({"training loss": runs}, log=True, path=options.out / "loss.png")
     print(f"\ngone on after {epochs} with a peak of {SMALLER:g}: {text}")
 
