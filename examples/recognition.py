@@ -158,7 +158,7 @@ def pictures(out: Path, embed: Any, test: data.Dataset, results: dict[str, Judge
     plot.roc({name: one.curve for name, one in results.items()},
              areas={name: one.area for name, one in results.items()}, path=out / "roc.png")  # fmt: skip
     plot.distances(found.distances, found.same, threshold=found.threshold, path=out / "distances.png")
-    hardest = similarity.hardest_pairs(embeddings, labels, count=6)
+    hardest = similarity.hardest_pairs(embeddings, labels, count=min(6, len(names) - 1), distinct=True)
     plot.pairs(
         images,
         {"nearest of\ntwo people": (hardest.other, hardest.other_distances),
