@@ -64,7 +64,7 @@ def keywords() -> Iterator[tuple[str, str]]:
                 if isinstance(kind, type)
                 else str(kind)
             )
-            optional = parameter.default is None or isinstance(parameter.default, str | bool)
+            optional = parameter.default is None or isinstance(parameter.default, str | int)
             if optional and SEVERAL.fullmatch(text) and not FREE.search(text):
                 yield name, keyword
 

@@ -25,6 +25,7 @@ OPTIONS = {
     "data.load_cifar.classes": "which labels of CIFAR",
     "data.load_diabetes.scaled": "the published scaling of a data set",
     "delimiter": "of a file",
+    "distinct": "whether two classes show one pair at most",
     "drop_remainder": "what is done with a short last batch",
     "excess": "an error, or a count, for more objects than places",
     "expand": "how far a graph is opened",
