@@ -87,7 +87,7 @@ class Detector:
 
         return jax.tree.map(joined, *parts)
 
-    def images_per_second(self, fitted: Any, images: np.ndarray, batch: int, repeats: int = 7) -> float:
+    def images_per_second(self, fitted: Any, images: np.ndarray, batch: int, repeats: int) -> float:
         some, times = jnp.asarray(images[:batch]), []
         for _ in range(repeats + 1):  # the first compiles
             begin = time.perf_counter()
@@ -166,7 +166,8 @@ def main(arguments: list[str] | None = None) -> int:
     fitted = fit(net, config, (images, targets), epochs, options.seed, watch)
     found = detector(fitted, held_out)
     result = measure(found, truth)
-    speed = {batch: detector.images_per_second(fitted, held_out, batch) for batch in (1, BATCH)}
+    repeats = pick(options, full=7, few=1)
+    speed = {batch: detector.images_per_second(fitted, held_out, batch, repeats) for batch in (1, BATCH)}
     print(f"\nmAP@.5 {result.mean:.4f} on {plan.held_out:,} held-out scenes; by class "
           f"{dict(enumerate(result.per_class.round(3).tolist()))}")  # fmt: skip
     print(f"network, decoding and suppression as one program: {speed[BATCH]:,.0f} images/s in batches of "
