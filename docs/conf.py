@@ -10,8 +10,8 @@ sys.path[:0] = [str(HERE / "_tools"), str(HERE.parent)]
 
 import benchmarks  # noqa: E402
 import docstrings  # noqa: E402
-import families  # noqa: E402
 import gallery  # noqa: E402
+import links  # noqa: E402
 import mathml  # noqa: E402
 import reference  # noqa: E402
 import written  # noqa: E402
@@ -61,6 +61,6 @@ def setup(app: Sphinx) -> None:
     written.folder(HERE / "reference", reference.pages())
     written.file(HERE / "benchmarks.md", benchmarks.page())
     written.file(HERE / "gallery.md", gallery.page())
+    app.connect("source-read", links.mend)
     app.connect("autodoc-process-docstring", docstrings.mend, priority=400)
-    app.connect("source-read", families.linked)
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))

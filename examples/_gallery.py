@@ -61,8 +61,9 @@ def shrink(source: Path, target: Path) -> None:
     for width in range(min(WIDTH, whole.width), 0, -64):
         size = width, max(round(whole.height * width / whole.width), 1)
         small = whole.resize(size, Image.Resampling.LANCZOS)
-        for colours in (64, 32, 16):
-            small.quantize(colours, dither=Image.Dither.NONE).save(target, optimize=True)
+        for colours in (128, 64, 32):
+            few = small.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            few.save(target, optimize=True)
             if target.stat().st_size <= BYTES:
                 return
 

@@ -205,7 +205,7 @@ WALK = (
             Stop(
                 "augmentation",
                 "What every augmentation makes of digits and photographs, and what they are worth.",
-                "photographs.png",
+                "colours.png",
                 ("jaxdl/data/augment/affine.py:affine", "jaxdl/data/augment/elastic.py:elastic"),
             ),
             Stop(

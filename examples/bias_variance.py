@@ -126,7 +126,8 @@ def patients(options: argparse.Namespace) -> list[bool]:
 
         return fit
 
-    candidates = {"degree 1": squares(10), "degree 2": squares(65)}
+    candidates = {"degree 2": squares(65)}
+    candidates = pick(options, full={"degree 1": squares(10)}, few={}) | candidates
     choice = select.choose(
         candidates,
         losses.squared_error,
@@ -143,7 +144,7 @@ def patients(options: argparse.Namespace) -> list[bool]:
 
     sizes = np.array([40, 60, 90, 130, 180, 240, 310])
     curve = select.learning_curve(
-        candidates["degree 1"],
+        next(iter(candidates.values())),
         losses.squared_error,
         training,
         sizes=sizes,

@@ -13,6 +13,10 @@ from conventions.common import Convention, Form, Number
 from conventions.numbers import NUMBERS
 from conventions.options import OPTIONS
 
+from jaxdl import losses as losses_
+from jaxdl import optim
+from jaxdl.models import decision_tree
+
 ROOT = Path(__file__).parents[1]
 TABLE: tuple[Convention, ...] = tuple(
     one
@@ -74,6 +78,18 @@ def test_the_named_test_is_run_and_names_the_form(
     if any(one.startswith(f"tests/{form.test.partition('::')[0]}::") for one in items) and whole(request):
         assert f"tests/{form.test}" in items
     assert evidence.mentions(form.test, value, convention.keyword, form.value, default)
+
+
+def test_evidence_may_be_wanting() -> None:
+    known = "test_optim.py::test_hundred_steps_equal_torch"
+    assert evidence.mentions(known, optim.momentum, "form", "heavy_ball", "heavy_ball")
+    assert not evidence.mentions(known, optim.momentum, "form", "half_ball", "heavy_ball")
+    assert not evidence.mentions(known, losses_.squared_error, "outputs", "mean", "mean")
+    assert not evidence.mentions(known, decision_tree.fit, "criterion", "entropy", "entropy")
+    assert evidence.collected(known)
+    slow = "models/test_alexnet.py::test_trains_and_survives_its_file"
+    for missing in ("test_gone.py::test_x", "test_optim.py::test_gone", "test_optim.py::trajectory", slow):
+        assert not evidence.collected(missing)
 
 
 def whole(request: pytest.FixtureRequest) -> bool:

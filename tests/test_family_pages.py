@@ -1,4 +1,4 @@
-"""The pages of the families: their code runs, what they name is public and where they say, no example lacks."""
+"""The pages of the families: their code runs, what they name is public, and no example is left out."""
 
 import doctest
 import functools

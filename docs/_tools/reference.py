@@ -128,14 +128,8 @@ def _summary(module: str) -> list[str]:
 def page(module: str) -> str:
     """Return the page of a module as reStructuredText: what it is for, a table of its names, each name."""
     names = public()[module]
-    lines = [
-        module,
-        "=" * len(module),
-        "",
-        f".. automodule:: {resolve(module).__name__}",
-        "   :no-index:",
-        "",
-    ]
+    lines = [module, "=" * len(module), "", f".. py:module:: {module}", ""]
+    lines += [f".. automodule:: {resolve(module).__name__}", "   :no-index:", ""]
     lines += [f".. currentmodule:: {module}", "", *_summary(module)]
     for name in names:
         lines += _entry(module, name)

@@ -103,6 +103,10 @@ def mentions(test: str, function: Any, keyword: str, value: Any, default: Any) -
     fetched = any(isinstance(one, ast.Call) and _last(one.func) == "getattr" for one in nodes)
     if not (names & {_last(one) for one in nodes} or (fetched and names & {*map(str, constants)})):
         return False
+    # Many functions are called fit: which one it is, its module says.
+    home = function.__module__.rpartition(".")[2]
+    if function.__name__ == "fit" and home not in {_last(one) for one in nodes}:
+        return False
     pairs = list(_pairs(nodes))
     if any(key == keyword and _is(item, value) for key, item in pairs):
         return True

@@ -64,7 +64,8 @@ def keywords() -> Iterator[tuple[str, str]]:
                 if isinstance(kind, type)
                 else str(kind)
             )
-            if parameter.default is not parameter.empty and SEVERAL.fullmatch(text) and not FREE.search(text):
+            optional = parameter.default is None or isinstance(parameter.default, str | int)
+            if optional and SEVERAL.fullmatch(text) and not FREE.search(text):
                 yield name, keyword
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import benchmarks
 import gallery
+import links
 import pytest
 import reference
 
@@ -90,17 +91,33 @@ def test_a_slower_one_is_not_hidden() -> None:
     assert [benchmarks.seconds(value) for value in (2.5, 0.0996, 1.23e-5)] == ["2.5 s", "99.6 ms", "12.3 us"]
 
 
+def test_links_into_the_code_lead_into_the_reference() -> None:
+    source = [
+        "[`perceptron.fit`](../jaxdl/models/perceptron.py) [`fit`](../../jaxdl/train/fit.py) [`x`](y.md)"
+    ]
+    links.mend(None, "gallery", source)
+    assert source == [
+        "{py:obj}`perceptron.fit <jaxdl.models.perceptron.fit>` [`fit`](../../jaxdl/train/fit.py) [`x`](y.md)"
+    ]
+    source = ["[`boxes.nms`](../jaxdl/boxes/suppression.py)"]
+    links.mend(None, "gallery", source)
+    assert source == ["{py:obj}`boxes.nms <jaxdl.boxes.nms>`"]
+
+
+def test_links_to_other_pages_of_the_checkout() -> None:
+    source = ["[a](../../README.md#speed) [b](../../examples/README.md#gates) [c](../compile.md)"]
+    links.mend(None, "families/similarity", source)
+    assert source == ["{download}`a <../../README.md>` [b](/gallery.md#gates) [c](../compile.md)"]
+
+
 def test_the_gallery_is_the_walk_with_its_paths_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "examples").mkdir()
     source = "# A\n\n![one](gallery/one.png) [x](../docs/compile.md#a) [y](one.py) [z](https://a.b)\n"
     (tmp_path / "examples" / "README.md").write_text(source + '<img src="gallery/two.png" width="9">\n')
-    with (tmp_path / "examples" / "README.md").open("a") as file:
-        file.write("[`perceptron.fit`](../jaxdl/models/perceptron.py) [`fit`](../jaxdl/train/fit.py)\n")
     monkeypatch.setattr(gallery, "ROOT", tmp_path)
     assert gallery.page().splitlines()[2:] == [
         "![one](../examples/gallery/one.png) [x](compile.md#a) [y](../examples/one.py) [z](https://a.b)",
         '<img src="../examples/gallery/two.png" width="9">',
-        "{py:obj}`perceptron.fit <jaxdl.models.perceptron.fit>` [`fit`](../jaxdl/train/fit.py)",
     ]
