@@ -63,7 +63,7 @@ class Plan:
 
 
 FULL = Plan(2400, 256, {"R-CNN": 6, "Fast R-CNN": 12, "Faster R-CNN": 10, "YOLO": 20})
-QUICK = Plan(320, 64, {"R-CNN": 2, "Fast R-CNN": 4, "Faster R-CNN": 6, "YOLO": 10})
+QUICK = Plan(320, 64, {"R-CNN": 2, "Fast R-CNN": 6, "Faster R-CNN": 6, "YOLO": 10})
 FEW = Plan(2, 2, dict.fromkeys(CLAIMS, 1))
 
 
