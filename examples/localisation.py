@@ -75,8 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
 
-    count = pick(options, full=4000, quick=1000, few=16)
-    held = pick(options, full=500, few=4)
+    count = pick(options, full=4000, quick=800, few=16)
+    held = pick(options, full=500, quick=250, few=4)
     training = data(options.seed, "train", 2 * count, count)
     images, targets = data(options.seed, "test", held, held)
     print(f"{len(training[0])} and {len(images)} scenes in {time.perf_counter() - begin:.1f} s\n")

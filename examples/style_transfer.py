@@ -33,13 +33,13 @@ MEAN, DEVIATION = 0.45, 0.25
 FALL, BOUND = 10.0, 0.6
 
 
-def photographs() -> tuple[np.ndarray, np.ndarray]:
+def photographs(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return (palace, flower) as (height, width, 3) in [0, 1]."""
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
     pictures = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
-    palace, flower = (np.asarray(picture.resize(SIZE), np.float32) / 255 for picture in pictures)
+    palace, flower = (np.asarray(picture.resize(size), np.float32) / 255 for picture in pictures)
     return palace, flower
 
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     add(parser)
     options = parser.parse_args(arguments)
     steps = pick(options, full=300, quick=120, few=2, given=options.steps)
-    palace, flower = photographs()
+    palace, flower = photographs(pick(options, full=SIZE, few=(36, 24)))
     net = jaxdl.net.functional(lambda rngs: StyleFeatures(CONFIG, rngs=rngs))
     weights = net.init(jax.random.key(options.seed))
     rule = optim.adam(optim.warmup_cosine(RATE, warmup=min(20, steps // 2), total=steps))
