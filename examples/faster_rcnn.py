@@ -37,7 +37,7 @@ from jaxdl.models import FasterRCNN, FasterRCNNConfig, faster_rcnn
 
 BATCH, PEAK, CLASSES, CLAIM = 16, 0.002, 10, 0.9
 # Scenes to train with, epochs, held-out scenes; and what makes a network of a few steps.
-FULL, QUICK, FEW = (4000, 10, 512), (480, 4, 64), (16, 1, 16)
+FULL, QUICK, FEW = (4000, 10, 512), (1600, 6, 64), (16, 1, 16)
 SMALL = {"stages": ((4,), (8,)), "proposals": 8, "candidates": 16, "hidden": (8,)}
 
 

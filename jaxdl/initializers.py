@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import sequential_vmap
 
 from jaxdl import _checks
 from jaxdl.errors import DtypeError, ShapeError, explain
@@ -223,7 +224,10 @@ def orthogonal(*, gain: float = 1.0) -> Initializer:
     def draw(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
         # The factorisation behind it knows no half precision.
         wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
-        return jax.nn.initializers.orthogonal(gain)(key, shape, wide).astype(dtype)
+        # One matrix at a time. jaxlib cuts a batch of factorisations into tasks for the pool of threads that
+        # they run on themselves: as many batches at once as there are cores wait for each other forever.
+        one = sequential_vmap(lambda key: jax.nn.initializers.orthogonal(gain)(key, shape, wide))
+        return one(key).astype(dtype)
 
     return _checked("orthogonal", draw)
 

@@ -1,5 +1,7 @@
 """Variance, shape and dtype of each initialiser, and the library whose draw it equals."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,3 +117,28 @@ def test_shapes_without_fans_are_named(make: initializers.Initializer, key: jax.
     with pytest.raises(DtypeError, match=r"jax.random.key\(seed\)"):
         init(0, (3, 2), jnp.float32)
     assert init(key, (3, 2), jnp.bfloat16).dtype == jnp.bfloat16
+
+
+def factorisations(jaxpr: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of all matrices that are factorised in a program, however deep."""
+    found = []
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("geqrf", "qr", "householder_product"):
+            found.append(equation.invars[0].aval.shape)
+        for part in jax.tree.leaves(
+            tuple(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
+        ):
+            inner = getattr(part, "jaxpr", part)
+            found += factorisations(inner) if hasattr(inner, "eqns") else []
+    return found
+
+
+def test_batches_of_orthogonal_matrices_are_factorised_one_by_one(key: jax.Array) -> None:
+    """As many batches at once as there are cores would wait for each other in jaxlib's pool of threads."""
+    draw = jax.vmap(jax.vmap(lambda key: initializers.orthogonal()(key, (6, 4), jnp.float32)))
+    keys = jax.random.split(key, (2, 3))
+    shapes = factorisations(jax.make_jaxpr(draw)(keys).jaxpr)
+    assert shapes
+    assert set(shapes) <= {(6, 4), (6, 6)}
+    alone = jax.nn.initializers.orthogonal()(keys[1, 2], (6, 4))
+    np.testing.assert_array_equal(draw(keys)[1, 2], alone)
