@@ -21,7 +21,7 @@ from _walk import WALK, Stop
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "gallery"
-WIDTH, BYTES, SECONDS = 640, 40_000, 300
+WIDTH, BYTES, SECONDS = 640, 64_000, 300
 STOPS = {stop.name: stop for section in WALK for stop in section.stops}
 
 
@@ -54,7 +54,7 @@ def run(stop: Stop, work: Path) -> dict[str, Any] | str:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """Write a picture in few colours and at most 640 pixels wide, so that it takes at most 40 KB."""
+    """Write a picture in few colours and at most 640 pixels wide, so that it takes at most 64 KB."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(source) as opened:
         whole = opened.convert("RGB")
@@ -62,7 +62,7 @@ def shrink(source: Path, target: Path) -> None:
         size = width, max(round(whole.height * width / whole.width), 1)
         small = whole.resize(size, Image.Resampling.LANCZOS)
         for colours in (128, 64, 32):
-            few = small.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            few = small.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
             few.save(target, optimize=True)
             if target.stat().st_size <= BYTES:
                 return
