@@ -5,7 +5,7 @@ from conventions.common import Convention, Form, row
 TITLE = "Losses, penalties and metrics"
 OUTPUTS = (
     ("squared_error", "torch.nn.MSELoss", "squared_error:mean", row("losses.squared_error:sum")),
-    ("non_negative_squared_error", "torch.nn.MSELoss", "non_negative_squared_error",
+    ("non_negative_squared_error", "torch.nn.MSELoss()(relu(z), y)", "non_negative_squared_error",
     "test_forms.py::test_non_negative_squared_error_of_several_outputs"),
     ("binary_cross_entropy", "torch.nn.BCEWithLogitsLoss", "binary_cross_entropy:mean",
     row("losses.binary_cross_entropy:sum")),
