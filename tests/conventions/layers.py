@@ -159,7 +159,7 @@ CONVENTIONS = (
         for name, state, candidate in (
             ("layers.GRU", TORCH_RNN, FORMULAS),
             ("kernels.recurrent.gru", KERNELS, KERNELS),
-            *((f"weights.{way}_torch_recurrent", GOLDEN + "test_back_and_forth_is_bit_for_bit",
+            *((f"weights.{way}_torch_recurrent", TORCH_RNN,
                GOLDEN + "test_without_biases_and_with_the_other_update_gate") for way in ("from", "to")),
         )
     ),
