@@ -25,7 +25,8 @@ CONVENTIONS = (
             Form("batch_hard", "the farthest positive and the nearest negative of each anchor: Hermans et "
                                "al., "
                                "`BatchHardMiner`", MINERS),
-            Form("batch_all", "every triplet: `TripletMarginMiner(type_of_triplets=\"all\")`", MINERS),
+            Form("batch_all", "every triplet: `TripletMarginLoss` of pytorch-metric-learning without a "
+                              "miner", MINERS),
         ),
     ),
     Convention(
