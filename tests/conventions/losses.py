@@ -121,7 +121,7 @@ CONVENTIONS = (
         (
             Form("tree", "the gain times the node's share of all weight: scikit-learn's "
                          "`min_impurity_decrease`",
-                 "models/test_decision_tree.py::test_min_gain_is_of_the_tree_or_of_the_node"),
+                 TREE + "equals_sklearn_node_by_node"),
             Form("node", "the gain at the node itself, as textbooks compare it",
                  "models/test_decision_tree.py::test_min_gain_is_of_the_tree_or_of_the_node"),
         ),
