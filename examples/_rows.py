@@ -37,7 +37,12 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "jaxdl/losses/classification.py:softmax_cross_entropy "
             "tests/test_losses.py:test_label_rows_out_of_range_poison_their_own_example",
         ),
-        ("several labels at once", "activations"),
+        (
+            "several labels at once, each of two classes or of more",
+            "activations "
+            "jaxdl/losses/binary.py:multi_label_cross_entropy "
+            "tests/test_losses.py:test_labels_out_of_range_poison_their_own_example_whatever_the_loss",
+        ),
         ("Huber and smooth L1", "losses"),
         ("triplet loss", "one_shot recognition"),
         (
