@@ -23,8 +23,8 @@ Where texts and libraries disagree, both forms stand under one name, and a keywo
 by `python docs/_conventions.py` from the signatures of the code and a table beside the tests. The tests fail
 when a public function has a keyword with several values that is neither here nor among the
 [options that are no convention](../tests/conventions/options.py), when a default is another one, and when a
-named test is gone or does not name the function with that value. The default is in **bold**; where there is
-a choice it is the libraries' form. `w -= x` stands for `w = w - x`. A test that is named like a function is a
+named test is gone or does not name the function with that value. The default is in **bold**; as a rule it
+is the libraries' form. `w -= x` stands for `w = w - x`. A test that is named like a function is a
 row of the table of operations: its value is compared with a float64 reference, and with torch where there is
 a twin.
 """

@@ -19,7 +19,7 @@ SAME: Any = object()
 def add(parser: argparse.ArgumentParser) -> None:
     """Add `--effort`: full is what the first lines of the script tell of, few claims nothing."""
     parser.add_argument(
-        "--effort", choices=EFFORTS, default="full", help="the whole run, one of seconds, or a few steps"
+        "--effort", choices=EFFORTS, default="full", help="the whole run, a short one, or a few steps"
     )
 
 

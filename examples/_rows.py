@@ -12,14 +12,16 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "softmax, and a row that is wholly masked",
-            "jaxdl/activations/probabilities.py:softmax tests/test_activations.py:test_relatives",
+            "jaxdl/activations/probabilities.py:softmax "
+            "tests/test_activations.py:test_a_row_that_is_wholly_masked_is_zero",
         ),
         ("the loss and the output activation of a task", "activations"),
     ),
     "Losses": (
         (
             "squared error in its three scalings",
-            "jaxdl/losses/regression.py:squared_error tests/test_losses.py:test_those_means_are_of_torch",
+            "jaxdl/losses/regression.py:squared_error "
+            "tests/test_losses.py:test_three_scalings_of_the_squared_error",
         ),
         ("squared cost of a network of sigmoids", "mnist"),
         ("binary cross-entropy from logits", "losses boundaries"),
@@ -29,16 +31,36 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "jaxdl/losses/binary.py:binary_cross_entropy "
             "tests/test_worked_losses.py:test_softmax_of_two_classes_is_logistic",
         ),
-        ("softmax cross-entropy, labels as numbers or one-hot rows", "digits"),
-        ("several labels at once", "activations"),
+        (
+            "softmax cross-entropy, labels as numbers or one-hot rows",
+            "digits "
+            "jaxdl/losses/classification.py:softmax_cross_entropy "
+            "tests/test_losses.py:test_label_rows_out_of_range_poison_their_own_example",
+        ),
+        (
+            "several labels at once, each of two classes or of more",
+            "activations "
+            "jaxdl/losses/binary.py:multi_label_cross_entropy "
+            "tests/test_losses.py:test_labels_out_of_range_poison_their_own_example_whatever_the_loss",
+        ),
         ("Huber and smooth L1", "losses"),
-        ("contrastive and triplet loss", "one_shot recognition"),
+        ("triplet loss", "one_shot recognition"),
+        (
+            "contrastive loss",
+            "jaxdl/losses/similarity.py:contrastive "
+            "tests/test_losses.py:test_contrastive_is_that_of_the_paper",
+        ),
         (
             "label smoothing",
             "jaxdl/losses/classification.py:softmax_cross_entropy "
             "tests/test_losses.py:test_the_mean_with_class_weights_is_that_of_torch",
         ),
-        ("weights of classes and of examples", "losses error_analysis"),
+        (
+            "weights of classes and of examples",
+            "losses error_analysis "
+            "jaxdl/losses/reduction.py:reduce "
+            "tests/test_losses.py:test_sample_weights_are_repetitions_and_0_is_absence",
+        ),
         ("L2 penalty", "bias_variance"),
         ("L1 penalty, whose exact zeros take a proximal step", "losses"),
     ),
@@ -52,7 +74,12 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ("a local minimum that momentum leaves, the gradient field, the zig-zag", "optimizer_paths"),
     ),
     "Optimizers": (
-        ("gradient descent by batch, mini-batch or single example", "digits optimizer_paths"),
+        (
+            "gradient descent by batch, mini-batch or single example",
+            "optimizer_paths digits "
+            "jaxdl/train/spec.py:Spec "
+            "tests/train/test_rates.py:test_batch_mini_batch_and_single_example_descent",
+        ),
         ("momentum in its three forms", "optimizer_paths"),
         ("Nesterov's momentum", "cifar_resnet"),
         ("AdaGrad", "optimizer_paths"),
@@ -90,7 +117,7 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         (
             "regression on one feature in closed form",
             "jaxdl/models/linear_regression.py:line "
-            "tests/models/test_linear_regression.py:test_equals_scikit_learn",
+            "tests/models/test_linear_regression.py:test_line_equals_polyfit",
         ),
         ("splits by class and seed", "digits decision_tree"),
         ("candidates compared by validation, the test set asked once", "bias_variance"),
@@ -103,7 +130,7 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
     "Dense networks": (
         ("784-16-16-10 on MNIST", "mnist"),
         ("linear layers are one matrix", "dense_networks"),
-        ("networks of any widths, activation and penalty", "digits gates"),
+        ("networks of any widths, activation and penalty", "digits bias_variance"),
         ("first weights, by rule", "initializers"),
         ("dropout, inverted and not", "dense_networks"),
         ("batch norm before the activation or behind it, and the noise it adds", "dense_networks"),
@@ -123,7 +150,7 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
             "kernels/conv.py:conv_transpose "
             "tests/kernels/test_conv.py:test_transposed_convolution_equals_lax_and_torch",
         ),
-        ("pooling: largest, mean, global", "lenet unit_patches"),
+        ("pooling: largest, mean, global", "lenet cifar_resnet"),
         (
             "local response norm",
             "kernels/response_norm.py:local_response_norm "
@@ -144,8 +171,13 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         ("residual networks of 20 to 110 layers for small images", "cifar_resnet"),
         (
-            "1x1 bottlenecks, Inception, auxiliary heads",
-            "jaxdl/models/googlenet.py:GoogLeNet tests/models/test_googlenet.py:test_bottlenecks_in_numbers",
+            "1x1 bottlenecks",
+            "jaxdl/models/inception.py:Inception tests/models/test_googlenet.py:test_bottlenecks_in_numbers",
+        ),
+        (
+            "GoogLeNet: Inception and auxiliary heads",
+            "jaxdl/models/googlenet.py:GoogLeNet "
+            "tests/models/test_googlenet.py:test_auxiliary_heads_answer_in_training_alone",
         ),
         ("edges on a photograph; what sharing saves", "why_convolution"),
         ("waveforms in noise, and solids that are turned", "signals_and_volumes"),
@@ -219,8 +251,13 @@ ROWS: dict[str, tuple[tuple[str, str], ...]] = {
         ("both directions", "tagging"),
         (
             "deep stacks, with dropout between layers",
-            "jaxdl/layers/any_cell.py:Recurrent "
+            "jaxdl/layers/recurrent.py:RNN "
             "tests/layers/test_recurrent_layers.py:test_dropout_acts_between_layers_alone",
+        ),
+        (
+            "a cell of one's own",
+            "jaxdl/layers/any_cell.py:Recurrent "
+            "tests/layers/test_any_cell.py:test_the_lstm_of_flax_equals_ours",
         ),
         ("attention over the states of an encoder", "translator"),
         (

@@ -79,6 +79,15 @@ def test_softsign_keeps_the_digits_of_its_slope() -> None:
     np.testing.assert_allclose(second, -2 * np.sign(x) / (1 + np.abs(x)) ** 3, rtol=1e-6, atol=1e-37)
 
 
+def test_a_row_that_is_wholly_masked_is_zero() -> None:
+    z, inside = jnp.array([[1e4, 3.0, 1.0], [0.0, 2.0, 4.0]]), jnp.array([[False] * 3, [True, False, True]])
+    np.testing.assert_array_equal(activations.softmax(z, where=inside)[0], 0.0)
+    np.testing.assert_allclose(activations.softmax(z, where=inside).sum(1), [0, 1])
+    slope = jax.grad(lambda z: activations.softmax(z, where=inside)[:, 0].sum())(z)
+    assert np.isfinite(slope).all()
+    assert not slope[0].any()
+
+
 def test_relatives() -> None:
     x = jnp.linspace(-5, 5, 41)
     np.testing.assert_allclose(activations.tanh(x), 2 * activations.sigmoid(2 * x) - 1, atol=1e-6)

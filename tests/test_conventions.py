@@ -13,6 +13,7 @@ from conventions.common import Convention, Form, Number
 from conventions.numbers import NUMBERS
 from conventions.options import OPTIONS
 
+from jaxdl import layers as layers_
 from jaxdl import losses as losses_
 from jaxdl import optim
 from jaxdl.models import decision_tree
@@ -86,6 +87,8 @@ def test_evidence_may_be_wanting() -> None:
     assert not evidence.mentions(known, optim.momentum, "form", "half_ball", "heavy_ball")
     assert not evidence.mentions(known, losses_.squared_error, "outputs", "mean", "mean")
     assert not evidence.mentions(known, decision_tree.fit, "criterion", "entropy", "entropy")
+    theirs = "kernels/test_pool.py::test_response_norm_equals_loops_and_torch"
+    assert not evidence.mentions(theirs, layers_.LocalResponseNorm, "alpha_divided", False, False)
     assert evidence.collected(known)
     slow = "models/test_alexnet.py::test_trains_and_survives_its_file"
     for missing in ("test_gone.py::test_x", "test_optim.py::test_gone", "test_optim.py::trajectory", slow):

@@ -11,7 +11,19 @@ from flax import nnx
 
 from jaxdl import layers, losses, similarity
 from jaxdl.kernels import conv, roi
-from jaxdl.models import VGG, FastRCNN, FastRCNNConfig, LeNet5, LeNet5Config, ResNet, ResNetConfig, VGGConfig
+from jaxdl.models import (
+    MLP,
+    VGG,
+    FastRCNN,
+    FastRCNNConfig,
+    GoogLeNet,
+    LeNet5,
+    LeNet5Config,
+    MLPConfig,
+    ResNet,
+    ResNetConfig,
+    VGGConfig,
+)
 
 RNG = np.random.default_rng(0)
 SMALL: dict[str, Any] = {"depths": (1, 1), "widths": (2, 4), "num_classes": 3, "block": "bottleneck"}
@@ -64,6 +76,20 @@ def test_convolutions_of_vgg_before_batch_norm_with_and_without_a_bias() -> None
     few: dict[str, Any] = {"stages": ((2,), (3,)), "hidden": (4,), "num_classes": 2, "batch_norm": True}
     with_, without = (size(made(VGG, VGGConfig(**few, conv_bias=bias))) for bias in (True, False))
     assert with_ - without == 2 + 3
+
+
+@pytest.mark.parametrize(("form", "batch_norm"), [(GoogLeNet.torchvision, True), (GoogLeNet.paper, False)])
+def test_what_is_normalised_in_googlenet(form: Any, batch_norm: bool) -> None:
+    model = nnx.eval_shape(lambda: form(rngs=nnx.Rngs(0)))
+    assert model.config.batch_norm is batch_norm
+    assert bool(inside(model, layers.BatchNorm)) is batch_norm
+    assert len(inside(model, layers.LocalResponseNorm)) == (0 if batch_norm else 2)
+
+
+@pytest.mark.parametrize("options", [{}, {"norm_variance": "biased"}, {"norm_variance": "unbiased"}], ids=str)
+def test_running_variances_of_an_mlp(options: dict[str, Any]) -> None:
+    norms = inside(made(MLP, MLPConfig(sizes=(2, 3, 2), batch_norm=True, **options)), layers.BatchNorm)
+    assert [norm.running_variance for norm in norms] == [options.get("norm_variance", "biased")]
 
 
 @pytest.mark.parametrize("variance", ["unbiased", "biased"])

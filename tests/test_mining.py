@@ -63,6 +63,28 @@ def test_mean_and_gradient_equal_those_of_pytorch_metric_learning() -> None:
         np.testing.assert_allclose(gradient, golden[f"{case}/gradient"], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("form", ["euclidean", "squared_euclidean"])
+def test_the_semi_hard_loss_of_tensorflow_addons_by_its_formula(form: str) -> None:
+    """Its tables: the least distance beyond that of each pair, or else the greatest of all to others."""
+    x, labels = make_mining.batch()
+    # Classes that lie apart, so that some pairs have no negative farther than their positive.
+    x = 0.5 * x + np.where(labels == 0, 3.0, 0.0)[:, None]
+    x[0] -= 9
+    d = oracles.distances(x, x, form=form)
+    others = labels[:, None] != labels[None]
+    beyond = np.where(others[:, None] & (d[:, None] > d[:, :, None]), d[:, None], np.inf).min(-1)
+    farthest = np.where(others, d, -np.inf).max(-1, keepdims=True)
+    positives = ~others & ~np.eye(len(x), dtype=bool)
+    assert 0 < np.isinf(beyond[positives]).sum() < positives.sum()
+    table = np.maximum(d - np.where(np.isinf(beyond), farthest, beyond) + make_mining.MARGIN, 0)
+    with jax.enable_x64(True):
+        got = losses.mined_triplet(
+            jnp.asarray(x), labels, margin=make_mining.MARGIN, form=form, average="all",
+            negatives="nearest", fallback="farthest",
+        ).mean()  # fmt: skip
+    np.testing.assert_allclose(got, table[positives].mean(), rtol=1e-12)
+
+
 @jax.jit
 def compiled(x: jax.Array, labels: jax.Array, margin: Any) -> Any:
     losses_of = (

@@ -110,6 +110,16 @@ def test_equals_optax(ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(trajectory(ours), trajectory(theirs), rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize(("form", "eps"), [("corrected_root", 1e-8), ("scaled_rate", 1e-7)])
+def test_the_eps_of_adam_where_gradients_are_as_small(form: str, eps: float) -> None:
+    gradient = jnp.float32(1e-7)
+    rule = optim.adam(1.0, form=form)
+    update, _ = rule.update(gradient, rule.init(gradient))
+    # The first root is |g|, corrected, and sqrt(1 - beta2) |g| before it is.
+    root = 1e-7 * (1 if form == "corrected_root" else 0.001**0.5)
+    np.testing.assert_allclose(update, -root / (root + eps), rtol=1e-4)
+
+
 def test_average_is_heavy_ball_with_a_smaller_rate() -> None:
     average = trajectory(optim.momentum(0.1, beta=0.9, form="average"))
     np.testing.assert_allclose(average, trajectory(optim.momentum(0.01, beta=0.9)), rtol=1e-5, atol=1e-6)

@@ -146,6 +146,10 @@ def test_recognition_equals_the_nearest_neighbour_of_scikit_learn_within_the_thr
     found = similarity.verify(queries[:27], X, threshold=limit)
     np.testing.assert_allclose(found.distances, np.linalg.norm(queries[:27] - X, axis=1), rtol=1e-6)
     np.testing.assert_array_equal(found.same, found.distances <= limit)
+    squared = similarity.verify(queries[:27], X, threshold=limit**2, form="squared_euclidean")
+    np.testing.assert_allclose(squared.distances, np.square(found.distances), rtol=1e-5)
+    np.testing.assert_array_equal(squared.same, found.same)
+    assert 0 < np.sum(found.same) < 27
 
 
 def test_what_is_no_number_is_nobody_inside_a_program() -> None:

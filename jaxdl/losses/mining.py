@@ -82,8 +82,9 @@ def mined_triplet(
 
     Reference:
         Schroff, Kalenichenko and Philbin (2015); Hermans, Beyer and Leibe (2017). The mean equals
-        ``TripletMarginLoss`` of pytorch-metric-learning behind its miners ``TripletMarginMiner`` (``all``,
-        ``semihard``) and ``BatchHardMiner``; ``average="all", negatives="nearest", fallback="farthest"`` is
+        ``TripletMarginLoss`` of pytorch-metric-learning, without a miner and behind ``BatchHardMiner`` and
+        the ``semihard`` of ``TripletMarginMiner``, all by the distances of `form`, which by default it takes
+        of normalised embeddings; ``average="all", negatives="nearest", fallback="farthest"`` is
         ``triplet_semihard_loss`` of TensorFlow Addons, and "batch_hard" with ``average="all"`` the form of
         Hermans et al.
     """

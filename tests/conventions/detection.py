@@ -32,14 +32,14 @@ CONVENTIONS = (
         Convention(
             name, "form",
             (
-                Form("cross_entropy", "logits of p and of the classes: libraries", test),
-                Form("squared_error", "squared errors of the outputs as they are: the texts", test),
+                Form("cross_entropy", "logits of p and of the classes: libraries", logits),
+                Form("squared_error", "squared errors of the outputs as they are: the texts", plain),
             ),
         )
-        for name, test in (
-            ("losses.localisation", LOCAL + "test_the_form_that_texts_print"),
-            ("metrics.localisation_accuracy", LOCAL + "test_the_metric_by_hand"),
-            ("models.localise", LOCAL + "test_the_metric_by_hand"),
+        for name, logits, plain in (
+            ("losses.localisation", row("losses.localisation"), LOCAL + "test_the_form_that_texts_print"),
+            ("metrics.localisation_accuracy", *[LOCAL + "test_the_metric_by_hand"] * 2),
+            ("models.localise", *[LOCAL + "test_the_metric_by_hand"] * 2),
         )
     ),
     Convention(

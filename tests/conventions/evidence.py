@@ -13,6 +13,7 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 FOLDERS = ("", "select", "train")  # Where tests import helpers from, as in pyproject.toml.
 UNCOLLECTED = {"slow", "skip"}  # Markers that keep a test out of `make test`.
+THEIRS = {"flax", "keras", "lax", "nnx", "optax", "sklearn", "torch"}  # A name of theirs is not ours.
 Place = tuple[Path, str]
 
 
@@ -128,7 +129,15 @@ def mentions(test: str, function: Any, keyword: str, value: Any, default: Any) -
 
 
 def _last(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) and _root(node) not in THEIRS else ""
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _called(call: ast.Call) -> Iterator[str]:

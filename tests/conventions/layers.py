@@ -8,11 +8,12 @@ LIBRARIES = "test_initializers.py::test_library_defaults_have_the_variance_of_th
 RECURRENT = "layers/test_recurrent_layers.py::"
 GOLDEN = "weights/test_torch_recurrent.py::"
 TORCH_RNN = GOLDEN + "test_outputs_carries_and_gradients_equal_torch"
-KERNELS = "kernels/test_recurrent.py::test_gradients_are_those_of_the_plain_scan"
+KERNELS = "kernels/test_recurrent.py::test_each_form_is_its_formula"
 FORMULAS = RECURRENT + "test_conventions_equal_their_formulas"
 POOLS = "kernels/test_pool.py::"
 TRUNCATED = "test_initializers.py::test_truncated_forms_equal_jax"
-RESPONSE = POOLS + "test_response_norm_of_the_paper_in_torchs_words"
+RESPONSE = POOLS + "test_response_norm_equals_loops_and_torch"
+POOL_LAYERS = "layers/test_pool_layers.py::"
 
 CONVENTIONS = (
     *(
@@ -20,7 +21,8 @@ CONVENTIONS = (
             f"initializers.{name}", "distribution",
             (
                 Form("normal", f"N(0, {variance}){normal}", VARIANCE),
-                Form("truncated_normal", f"cut at two deviations and rescaled{truncated}", VARIANCE),
+                Form("truncated_normal", f"cut at two deviations and rescaled{truncated}",
+                     TRUNCATED if truncated else VARIANCE),
                 Form("uniform", f"U of the same variance{uniform}", VARIANCE),
             ),
         )
@@ -81,7 +83,7 @@ CONVENTIONS = (
         )
         for name, test in (
             ("kernels.response_norm.local_response_norm", RESPONSE),
-            ("layers.LocalResponseNorm", POOLS + "test_response_norm_equals_loops_and_torch"),
+            ("layers.LocalResponseNorm", POOL_LAYERS + "test_arguments_reach_the_kernels"),
         )
     ),
     *(
@@ -95,9 +97,8 @@ CONVENTIONS = (
         for name, no, yes in (
             ("kernels.pool.max_pool", *[POOLS + "test_equals_torch"] * 2),
             ("kernels.pool.avg_pool", *[POOLS + "test_equals_torch"] * 2),
-            ("layers.MaxPool", "layers/test_pool_layers.py::test_the_gradient_of_a_maximum_goes_to_one_entry",
-             "layers/test_pool_layers.py::test_arguments_reach_the_kernels"),
-            ("layers.AvgPool", *["layers/test_pool_layers.py::test_arguments_reach_the_kernels"] * 2),
+            ("layers.MaxPool", *[POOL_LAYERS + "test_what_becomes_of_a_window_that_the_end_cuts_off"] * 2),
+            ("layers.AvgPool", *[POOL_LAYERS + "test_what_becomes_of_a_window_that_the_end_cuts_off"] * 2),
         )
     ),
     *(
@@ -110,8 +111,7 @@ CONVENTIONS = (
         )
         for name, yes, no in (
             ("kernels.pool.avg_pool", *[POOLS + "test_mean_and_its_gradient_equal_loops"] * 2),
-            ("layers.AvgPool", "layers/test_pool_layers.py::test_bad_input_is_named",
-             "layers/test_pool_layers.py::test_arguments_reach_the_kernels"),
+            ("layers.AvgPool", *[POOL_LAYERS + "test_whether_zeros_of_the_padding_count_in_a_mean"] * 2),
         )
     ),
     Convention(
@@ -159,7 +159,7 @@ CONVENTIONS = (
         for name, state, candidate in (
             ("layers.GRU", TORCH_RNN, FORMULAS),
             ("kernels.recurrent.gru", KERNELS, KERNELS),
-            *((f"weights.{way}_torch_recurrent", GOLDEN + "test_back_and_forth_is_bit_for_bit",
+            *((f"weights.{way}_torch_recurrent", TORCH_RNN,
                GOLDEN + "test_without_biases_and_with_the_other_update_gate") for way in ("from", "to")),
         )
     ),

@@ -5,7 +5,7 @@ from conventions.common import Convention, Form, row
 TITLE = "Losses, penalties and metrics"
 OUTPUTS = (
     ("squared_error", "torch.nn.MSELoss", "squared_error:mean", row("losses.squared_error:sum")),
-    ("non_negative_squared_error", "torch.nn.MSELoss", "non_negative_squared_error",
+    ("non_negative_squared_error", "torch.nn.MSELoss()(relu(z), y)", "non_negative_squared_error",
     "test_forms.py::test_non_negative_squared_error_of_several_outputs"),
     ("binary_cross_entropy", "torch.nn.BCEWithLogitsLoss", "binary_cross_entropy:mean",
     row("losses.binary_cross_entropy:sum")),
@@ -121,7 +121,7 @@ CONVENTIONS = (
         (
             Form("tree", "the gain times the node's share of all weight: scikit-learn's "
                          "`min_impurity_decrease`",
-                 "models/test_decision_tree.py::test_min_gain_is_of_the_tree_or_of_the_node"),
+                 TREE + "equals_sklearn_node_by_node"),
             Form("node", "the gain at the node itself, as textbooks compare it",
                  "models/test_decision_tree.py::test_min_gain_is_of_the_tree_or_of_the_node"),
         ),

@@ -20,7 +20,7 @@ CONVENTIONS = (
     Convention(
         "models.MLPConfig", "norm_variance",
         (
-            Form("biased", "as `layers.BatchNorm`: flax, Keras", "test_net.py::test_jit_grad_vmap_and_scan"),
+            Form("biased", "as `layers.BatchNorm`: flax, Keras", FORMS + "test_running_variances_of_an_mlp"),
             Form("unbiased", "as `layers.BatchNorm`: torch", NORM),
         ),
     ),
@@ -35,9 +35,9 @@ CONVENTIONS = (
     Convention(
         "models.MLPConfig", "bias_init",
         (
-            Form("zeros", "Keras, flax", MLP + "test_initial_weights_have_the_variance_of_the_name"),
+            Form("zeros", "Keras, flax", MLP + "test_biases_begin_at_zero_unless_they_are_torchs"),
             Form("torch", "U(-1/sqrt n, 1/sqrt n): `torch.nn.Linear`",
-                 MLP + "test_initial_weights_have_the_variance_of_the_name"),
+                 MLP + "test_biases_begin_at_zero_unless_they_are_torchs"),
         ),
     ),
     Convention(
@@ -70,7 +70,7 @@ CONVENTIONS = (
     Convention(
         "models.LeNet5Config", "kernel_init",
         (
-            Form("he", "N(0, 2/n)", LENET + "test_published_initial_weights_stay_within_their_fans"),
+            Form("he", "N(0, 2/n)", LENET + "test_initial_weights_of_the_modern_form_are_hes"),
             Form("published", "U(-2.4/n, 2.4/n): the paper's",
                  LENET + "test_published_initial_weights_stay_within_their_fans"),
         ),
@@ -85,7 +85,7 @@ CONVENTIONS = (
     Convention(
         "models.AlexNetConfig", "dropout_scale",
         (
-            Form("training", "inverted: torchvision", ALEX + "test_dropout_in_training_and_evaluation"),
+            Form("training", "inverted: torchvision", ALEX + "test_inverted_dropout_lets_evaluation_be"),
             Form("evaluation", "the paper's", ALEX + "test_dropout_in_training_and_evaluation"),
         ),
     ),
@@ -99,7 +99,7 @@ CONVENTIONS = (
     Convention(
         "models.VGGConfig", "init",
         (
-            Form("he", "N(0, 2/n): torchvision", "models/test_vgg.py::test_initial_weights"),
+            Form("he", "N(0, 2/n_in); torchvision takes n_out", "models/test_vgg.py::test_initial_weights"),
             Form("glorot", "what the paper recommends afterwards",
                  "models/test_vgg.py::test_initial_weights"),
             Form("paper", "N(0, 0.1^2)", "models/test_vgg.py::test_initial_weights"),
@@ -126,10 +126,9 @@ CONVENTIONS = (
     Convention(
         "models.GoogLeNetConfig", "batch_norm",
         (
-            Form(True, "torchvision's",
-                 "models/test_googlenet.py::test_auxiliary_heads_answer_in_training_alone"),
+            Form(True, "torchvision's", FORMS + "test_what_is_normalised_in_googlenet"),
             Form(False, "the paper, which has local response norms instead",
-                 "models/test_googlenet.py::test_trains_through_fit_with_auxiliary_heads"),
+                 FORMS + "test_what_is_normalised_in_googlenet"),
         ),
     ),
     Convention(

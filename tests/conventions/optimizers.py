@@ -1,11 +1,12 @@
 """Conventions of optimizers and of training."""
 
-from conventions.common import Convention, Form, row
+from conventions.common import Convention, Form
 
 TITLE = "Optimizers and training"
 TORCH = "test_optim.py::test_hundred_steps_equal_torch"
 KERAS = "test_optim.py::test_hundred_steps_at_two_rates_equal_keras"
 OPTAX = "test_optim.py::test_equals_optax"
+AVERAGE = "test_optim_parts.py::test_ema_equals_optax_value_by_value"
 ORDER = "train/test_order.py::"
 
 CONVENTIONS = (
@@ -56,9 +57,9 @@ CONVENTIONS = (
     Convention(
         "optim.adam", "form",
         (
-            Form("corrected_root", "eps joins the corrected root, 1e-8: `torch.optim.Adam`, `optax.adam`, "
+            Form("corrected_root", "eps joins the corrected root: `torch.optim.Adam`, `optax.adam`, "
                                    "the texts", TORCH),
-            Form("scaled_rate", "the corrections scale lr and eps, 1e-7, joins the uncorrected root: "
+            Form("scaled_rate", "the corrections scale lr, and eps joins the uncorrected root: "
                                 "`keras.optimizers.Adam`", KERAS),
         ),
     ),
@@ -81,21 +82,22 @@ CONVENTIONS = (
     Convention(
         "optim.ema", "debias",
         (
-            Form(True, "v / (1 - b^t), v itself kept raw: `optax.ema`", row("optim.ema")),
-            Form(False, "v as it is, drawn to 0 at the start", row("optim.ema:raw")),
+            Form(True, "v / (1 - b^t), v itself kept raw: `optax.ema`", AVERAGE),
+            Form(False, "v as it is, drawn to 0 at the start: `optax.ema(debias=False)`", AVERAGE),
         ),
     ),
     *(
         Convention(
             name, "shuffle",
             (
-                Form("permutation", "every example once an epoch: "
-                                    "`torch.utils.data.DataLoader(shuffle=True)`",
+                Form("permutation", "every example at most once an epoch: "
+                                    "`torch.utils.data.DataLoader(shuffle=True, drop_last=True)`",
                      ORDER + "test_permutation_sees_an_example_at_most_once_and_differs_by_epoch"),
                 Form("replacement", "drawn with replacement, as some texts take mini-batches: torch's "
                                     "`RandomSampler(replacement=True)`",
                      ORDER + "test_replacement_draws_examples_twice"),
-                Form("none", "in order: `DataLoader(shuffle=False)`",
+                Form("none", "in order, an epoch going on where the last one stopped; where batches fit, "
+                             "`DataLoader(shuffle=False)`",
                      ORDER + "test_none_goes_on_where_the_last_epoch_stopped"),
             ),
         )

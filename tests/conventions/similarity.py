@@ -4,6 +4,7 @@ from conventions.common import Convention, Form
 
 TITLE = "Similarity"
 LOOPS = "test_mining.py::test_every_variant_equals_loops_over_all_triplets"
+ADDONS = "test_mining.py::test_the_semi_hard_loss_of_tensorflow_addons_by_its_formula"
 MINERS = "test_mining.py::test_mean_and_gradient_equal_those_of_pytorch_metric_learning"
 RECOGNISED = (
     "test_similarity.py::test_recognition_equals_the_nearest_neighbour_of_scikit_learn_within_the_threshold"
@@ -12,7 +13,7 @@ CHOSEN = "test_similarity.py::test_threshold_is_the_best_of_all"
 EPISODES = "test_similarity.py::test_episodes_are_drawn_without_replacement_and_answered_as_scikit_learn_does"
 HARDEST = "test_forms.py::test_hardest_pairs_are_the_same_in_both_forms"
 PAIRS = "test_mining.py::test_batch_contrastive_is_the_mean_of_given_pairs"
-EMBEDDER = "models/test_siamese.py::test_an_embedder_is_rebuilt_from_its_file"
+EMBEDDER = "models/test_siamese.py::test_embeddings_of_any_length_and_of_length_1"
 
 CONVENTIONS = (
     Convention(
@@ -24,7 +25,8 @@ CONVENTIONS = (
             Form("batch_hard", "the farthest positive and the nearest negative of each anchor: Hermans et "
                                "al., "
                                "`BatchHardMiner`", MINERS),
-            Form("batch_all", "every triplet: `TripletMarginMiner(type_of_triplets=\"all\")`", MINERS),
+            Form("batch_all", "every triplet: `TripletMarginLoss` of pytorch-metric-learning without a "
+                              "miner", MINERS),
         ),
     ),
     Convention(
@@ -39,14 +41,14 @@ CONVENTIONS = (
         (
             Form("active", "the mean over mined triplets whose loss is above 0: pytorch-metric-learning",
                  MINERS),
-            Form("all", "over all that were mined: TensorFlow Addons, Hermans et al.", LOOPS),
+            Form("all", "over all that were mined: TensorFlow Addons, Hermans et al.", ADDONS),
         ),
     ),
     Convention(
         "losses.mined_triplet", "negatives",
         (
             Form("every", "each semi-hard negative of a pair: pytorch-metric-learning", MINERS),
-            Form("nearest", "the nearest that is farther than the positive: TensorFlow Addons", LOOPS),
+            Form("nearest", "the nearest that is farther than the positive: TensorFlow Addons", ADDONS),
         ),
     ),
     Convention(
@@ -54,7 +56,7 @@ CONVENTIONS = (
         (
             Form("none", "a pair without a semi-hard negative is left out: pytorch-metric-learning", MINERS),
             Form("nearest", "it takes the nearest of all", LOOPS),
-            Form("farthest", "the farthest of all: TensorFlow Addons", LOOPS),
+            Form("farthest", "the farthest of all: TensorFlow Addons", ADDONS),
         ),
     ),
     Convention(
@@ -68,15 +70,16 @@ CONVENTIONS = (
         Convention(
             f"similarity.{name}", "form",
             (
-                Form("euclidean", "d: `sklearn.neighbors.NearestNeighbors`", euclidean),
-                Form("squared_euclidean", "d^2, whose thresholds are squares", squared),
+                Form("euclidean", euclidean, test),
+                Form("squared_euclidean", "d^2, whose thresholds are squares", test),
             ),
         )
-        for name, euclidean, squared in (
-            ("distances", *["test_similarity.py::test_differences_do_not_cancel_where_a_product_would"] * 2),
-            ("hardest_pairs", HARDEST, HARDEST),
-            ("recognise", RECOGNISED, RECOGNISED),
-            ("verify", RECOGNISED, RECOGNISED),
+        for name, euclidean, test in (
+            ("distances", "d: `sklearn.metrics.pairwise_distances`",
+             "test_similarity.py::test_differences_do_not_cancel_where_a_product_would"),
+            ("hardest_pairs", "d", HARDEST),
+            ("recognise", "d: `sklearn.neighbors.KNeighborsClassifier(1)`", RECOGNISED),
+            ("verify", "d", RECOGNISED),
         )
     ),
     Convention(

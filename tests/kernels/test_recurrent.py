@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 
 from jaxdl.kernels import _recurrent_cudnn as cudnn
@@ -75,6 +76,39 @@ def test_gradients_are_those_of_the_plain_scan(kind: str, options: dict[str, Any
     plain, *own = every(arrays)
     for found in own:
         jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-5, atol=2e-5), found, plain)
+
+
+def by_hand(options: dict[str, Any], x: Any, carry: tuple[Any, Any], w: Weights) -> tuple[Any, Any]:
+    """Take one step as the formulas are printed, in float64; what the options lack says which cell it is."""
+    h, c = carry
+    blocks = len(w.bias) // WIDE
+    z, v = (np.split(part, blocks, -1) for part in (x @ w.input + w.bias, h @ w.recurrent))
+    if "activation" in options:
+        return {"tanh": np.tanh, "relu": lambda s: np.maximum(s, 0)}[options["activation"]](z[0] + v[0]), c
+    if "reset" in options:
+        r, u = oracles.sigmoid(z[0] + v[0]), oracles.sigmoid(z[-2] + v[-2])
+        u = u if options["update"] == "candidate" else 1 - u
+        before = (r * h) @ w.recurrent[:, -WIDE:]
+        held = 0 if w.recurrent_bias is None else w.recurrent_bias
+        inside = {None: v[-1], "before": before, "after": r * (v[-1] + held)}
+        return u * np.tanh(z[-1] + inside[options["reset"]]) + (1 - u) * h, c
+    look = np.zeros((3, WIDE)) if w.peephole is None else w.peephole
+    i = oracles.sigmoid(z[0] + v[0] + look[0] * c)
+    f = 1 - i if options["coupled"] else oracles.sigmoid(z[1] + v[1] + look[1] * c)
+    c = f * c + i * np.tanh(z[-2] + v[-2])
+    o = oracles.sigmoid(z[-1] + v[-1] + look[-1] * c)
+    return o * (np.tanh(c) if options["output_tanh"] else c), c
+
+
+@ALL
+def test_each_form_is_its_formula(kind: str, options: dict[str, Any], looks: bool) -> None:
+    x, start, weights = given(kind, options, looks)
+    outputs, _ = getattr(recurrent, kind)(x, start, weights, implementation="scan", **options)
+    exact = Weights(*(None if part is None else np.asarray(part, np.float64) for part in weights))
+    carry = tuple(np.asarray(part, np.float64) for part in (start if kind == "lstm" else (start, start)))
+    for step in range(TIME):
+        carry = by_hand(options, np.asarray(x[:, step], np.float64), carry, exact)
+        np.testing.assert_allclose(outputs[:, step], carry[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("how", ["scan", *OWN])

@@ -29,9 +29,27 @@ def test_arguments_reach_the_kernels() -> None:
     np.testing.assert_array_equal(layer(X), pool.max_pool(X, (3, 3), (2, 2), pads, ceil_mode=True))
     mean = AvgPool((3, 3), strides=(2, 1), padding=pads, count_include_pad=False)
     np.testing.assert_array_equal(mean(X), pool.avg_pool(X, (3, 3), (2, 1), pads, count_include_pad=False))
-    norm = LocalResponseNorm(3, alpha=0.1, beta=0.5, k=1.0, alpha_divided=True)
-    wanted = response_norm.local_response_norm(X, 3, alpha=0.1, beta=0.5, k=1.0, alpha_divided=True)
-    np.testing.assert_array_equal(norm(X), wanted)
+    for divided in (True, False):
+        norm = LocalResponseNorm(3, alpha=0.1, beta=0.5, k=1.0, alpha_divided=divided)
+        wanted = response_norm.local_response_norm(X, 3, alpha=0.1, beta=0.5, k=1.0, alpha_divided=divided)
+        np.testing.assert_array_equal(norm(X), wanted)
+
+
+@pytest.mark.parametrize(("layer", "kernel"), [(MaxPool, pool.max_pool), (AvgPool, pool.avg_pool)])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_what_becomes_of_a_window_that_the_end_cuts_off(layer: Any, kernel: Any, ceil_mode: bool) -> None:
+    found = layer((3, 3), strides=2, ceil_mode=ceil_mode)(X)
+    assert found.shape == ((2, 3, 4, 3) if ceil_mode else (2, 2, 3, 3))
+    np.testing.assert_array_equal(found, kernel(X, (3, 3), (2, 2), ceil_mode=ceil_mode))
+    np.testing.assert_array_equal(found[:, :2, :3], layer((3, 3), strides=2)(X))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_whether_zeros_of_the_padding_count_in_a_mean(counted: bool) -> None:
+    corner = AvgPool((2, 2), padding=((1, 0), (1, 0)), count_include_pad=counted)(X)[:, 0, 0]
+    np.testing.assert_allclose(corner, X[:, 0, 0] / (4 if counted else 1), rtol=1e-6)
+    whole = AvgPool((2, 2), padding=((1, 0), (1, 0)))(X)[:, 0, 0]
+    np.testing.assert_allclose(whole, X[:, 0, 0] / 4, rtol=1e-6)
 
 
 def test_pools_over_all_positions() -> None:

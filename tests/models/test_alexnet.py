@@ -100,6 +100,20 @@ def test_dropout_in_training_and_evaluation(key: jax.Array) -> None:
     np.testing.assert_array_equal(after, before / 2)
 
 
+def test_inverted_dropout_lets_evaluation_be(key: jax.Array) -> None:
+    made = [
+        network(AlexNetConfig(**{**vars(SMALL), "dropout": rate, "dropout_scale": "training"}))
+        for rate in (0.5, 0.0)
+    ]
+
+    @jax.jit
+    def both(key: jax.Array) -> Any:
+        params, state = made[0].init(key)
+        return [one.apply(params, state, jnp.ones((2, 15, 15, 3)), train=False)[0] for one in made]
+
+    np.testing.assert_array_equal(*both(key))
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_where_dropout_stands(place: str) -> None:
     model = nnx.eval_shape(lambda: AlexNet.torchvision(rngs=nnx.Rngs(0), dropout_place=place))

@@ -176,6 +176,16 @@ def test_small_images_are_padded_with_the_background(key: jax.Array) -> None:
         np.testing.assert_allclose(run(small), run(large), rtol=1e-5, atol=1e-5)
 
 
+def test_initial_weights_of_the_modern_form_are_hes(key: jax.Array) -> None:
+    assert LeNet5Config().kernel_init == "he"
+    kernels = [
+        layer["kernel"] for layer in NETS["modern"].init(key)[0]["layers"].values() if "kernel" in layer
+    ]
+    for kernel in kernels[1:]:
+        n = kernel.size // kernel.shape[-1]
+        assert float(kernel.var()) * n == pytest.approx(2, rel=0.15)
+
+
 def test_published_initial_weights_stay_within_their_fans(key: jax.Array) -> None:
     params, _ = NETS["original"].init(key)
     layers = params["layers"]

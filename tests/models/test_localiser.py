@@ -117,6 +117,10 @@ def test_the_metric_by_hand() -> None:
     # In the printed form p is the chance itself.
     plain = models.localise(outputs.at[:, 0].set(0.6), size=SIZE, form="squared_error", score_threshold=0.6)
     np.testing.assert_allclose(plain.scores, 0.6)
+    # There 0.4 is none, which as a logit would be one.
+    low = outputs.at[:, 0].set(0.4)
+    printed = metrics.localisation_accuracy(low, targets, size=SIZE, form="squared_error")
+    assert printed.tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
 def test_a_box_out_of_the_image_is_cut_off_and_a_negative_side_is_none() -> None:

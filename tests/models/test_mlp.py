@@ -156,6 +156,13 @@ def test_initial_weights_have_the_variance_of_the_name(
     assert kernel_init is None or isinstance(kernel_init, float) or kernel_init in INITIALIZERS
 
 
+@pytest.mark.parametrize("options", [{}, {"bias_init": "zeros"}, {"bias_init": "torch"}], ids=str)
+def test_biases_begin_at_zero_unless_they_are_torchs(options: dict[str, Any], key: jax.Array) -> None:
+    params, _ = network(sizes=(9, 200), **options).init(key)
+    peak = float(jnp.abs(params["layers"][0]["bias"]).max())
+    assert (0.32 < peak <= 1 / 3) if options.get("bias_init") == "torch" else peak == 0
+
+
 def test_dropout_scaled_in_evaluation(key: jax.Array) -> None:
     options = {"sizes": (4, 64, 2), "dropout": 0.4}
     plain, scaled = (network(**options, dropout_scale=scale) for scale in ("training", "evaluation"))

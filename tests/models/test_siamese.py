@@ -1,5 +1,6 @@
 """The siamese network: one set of weights for both sides, over any encoder; and the encoder of images."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ def test_an_embedder_is_rebuilt_from_its_file(tmp_path: Path) -> None:
     embeddings = again.predict(images)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(embeddings, network.apply(params, state, images, train=False)[0], rtol=1e-5)
+
+
+def test_embeddings_of_any_length_and_of_length_1() -> None:
+    images = np.random.default_rng(0).normal(size=(2, 6, 6, 1)).astype(np.float32)
+    configs = [dataclasses.replace(CONFIG, normalise=flag) for flag in (False, True)]
+    free, unit = (net.functional(lambda rngs, of=config: Embedder(of, rngs=rngs)) for config in configs)
+    params, state = free.init(jax.random.key(0))
+    lengths = [
+        np.linalg.norm(network.apply(params, state, images, train=False)[0], axis=1)
+        for network in (free, unit)
+    ]
+    assert np.abs(lengths[0] - 1).max() > 0.1
+    np.testing.assert_allclose(lengths[1], 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,13 @@ def test_reduction_is_remembered() -> None:
     fitted = run(reduction="half_mean", valid=(X[50:], Y[50:]))
     measured = fitted.evaluate((X[50:], Y[50:]), loss=LOSS)["loss"]
     assert measured == pytest.approx(float(fitted.history["valid_loss"][-1]), rel=1e-5)
+    mean = float(LOSS(jnp.asarray(fitted.predict(X[50:])), jnp.asarray(Y[50:])).mean())
+    for reduction, factor in (("mean", 1), ("half_mean", 0.5)):
+        found = train.evaluate(
+            NET, fitted.params, fitted.state, (X[50:], Y[50:]), loss=LOSS, reduction=reduction
+        )
+        assert found["loss"] == pytest.approx(factor * mean, rel=1e-5)
+    assert measured == pytest.approx(mean / 2, rel=1e-5)
 
 
 def test_dataset_brings_its_class_names() -> None:
