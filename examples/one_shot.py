@@ -6,6 +6,12 @@ mirrored into further characters, one sets the distance up to which two drawings
 and one is asked about; five such rotations, so that each alphabet is the unseen one once. Beside it stands
 the nearest neighbour on pixels.
 
+Reached (seed 0), 5-way one-shot questions, 2,000 episodes an alphabet: 91.0 % in the mean, by pixels 61.8 %:
+Balinese 73.5 %, Early Aramaic 93.9 %, Greek 96.1 %, Korean 96.1 %, Latin 95.5 %; ROC area of pairs .841,
+.978, .986, .989 and .985. With the threshold of another alphabet 67.0, 92.7, 94.3, 95.1 and 85.3 % of pairs
+are told rightly: that of Latin was set by Balinese, whose characters are much alike. 7 minutes on two busy
+cores, almost two of them compiling.
+
 Run by `python examples/one_shot.py [--steps 450] [--seed 0] [--out out/one_shot]`. The drawings are the small
 file of Omniglot, in JAXDL_DATA or downloaded; where it cannot be had, pairs of digits stand for alphabets.
 """
@@ -207,7 +213,8 @@ def main(arguments: list[str] | None = None) -> int:
     pictures(options.out, asked)
     mean, pixels = (np.mean([float(found.accuracy) for found in part])
                     for part in ([one.shown for one in asked], [one.pixels for one in asked]))  # fmt: skip
-    alphabets = f"{len(asked)} alphabet{'s' * (len(asked) > 1)}"
+    what = "alphabet" if asked[0].ways > 2 else "pair"  # of digits
+    alphabets = f"{len(asked)} {what}{'s' * (len(asked) > 1)}"
     reached(
         f"{mean:.1%} of {asked[0].ways}-way one-shot questions about {alphabets} never seen, "
         f"by pixels {pixels:.1%}"
