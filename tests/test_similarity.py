@@ -33,6 +33,14 @@ def test_differences_do_not_cancel_where_a_product_would() -> None:
     assert np.abs(product - exact**2).max() > 0.1
 
 
+@pytest.mark.parametrize("form", ["euclidean", "squared_euclidean"])
+def test_what_is_no_number_spoils_its_own_distances_alone(form: str) -> None:
+    spoilt = X[:4].copy()
+    spoilt[1, 2], spoilt[3, 0] = np.nan, np.inf
+    found = np.asarray(similarity.distances(X[:3], spoilt, form=form))
+    np.testing.assert_array_equal(np.isfinite(found), [[True, False, True, False]] * 3)
+
+
 @pytest.mark.parametrize(
     ("rule", "peer"), [("nearest", KNeighborsClassifier(1)), ("mean", NearestCentroid())]
 )
@@ -163,6 +171,12 @@ def test_what_is_no_number_is_nobody_inside_a_program() -> None:
         assert np.sum(np.isnan(recognised.distances)) == count
         assert not verified.same[0]
         assert np.isnan(verified.distances[0])
+
+
+def test_nobody_is_minus_one_whatever_integers_the_labels_are() -> None:
+    for dtype in (np.uint8, np.uint32, np.int64):
+        found = similarity.recognise(X + 100, X, LABELS.astype(dtype), threshold=1.0)
+        assert found.labels.tolist() == [-1] * len(X)
 
 
 def test_pairs_are_of_two_examples_half_of_one_class() -> None:
