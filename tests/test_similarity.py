@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances, roc_curve
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from jaxdl import similarity
+from jaxdl.similarity import _labels
 
 KEY = jax.random.key(3)
 RNG = np.random.default_rng(0)
@@ -190,6 +191,13 @@ def test_pairs_are_of_two_examples_half_of_one_class() -> None:
     assert 0.3 < np.mean(found.same[:150]) < 0.7
     other = similarity.pairs(jax.random.key(4), LABELS, 301)
     assert (other.indices != found.indices).any()
+
+
+def test_what_is_drawn_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = jax.random.split(KEY, 10)
+    whole = _labels.each(jax.random.bits, keys, 3)
+    monkeypatch.setattr(_labels, "AT_ONCE", 12)
+    np.testing.assert_array_equal(_labels.each(jax.random.bits, keys, 3), whole)
 
 
 def test_hardest_pairs_are_those_of_brute_force() -> None:
