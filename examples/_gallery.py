@@ -29,6 +29,7 @@ def run(stop: Stop, work: Path) -> dict[str, Any] | str:
     """Run an example; return what it reached and the seconds it took, or why there is nothing to keep."""
     out = work / stop.name
     out.mkdir(parents=True, exist_ok=True)
+    (out / stop.picture).unlink(missing_ok=True)  # that of an earlier run is no sign of this one
     given = [argument.format(work=work) for argument in stop.arguments]
     command = [sys.executable, HERE / f"{stop.name}.py", "--effort", "quick", "--out", out, *given]
     begin = time.perf_counter()

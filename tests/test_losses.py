@@ -159,6 +159,11 @@ def test_three_scalings_of_the_squared_error() -> None:
     np.testing.assert_allclose(mean, 2 * (a - y) / 4, rtol=1e-6)
 
 
+def test_a_factor_is_one_number() -> None:
+    with pytest.raises(TypeError, match=r"contrastive: argument 'factor' is .*expected a number"):
+        losses.contrastive(Z, -Z, BITS[:, 0], factor=jnp.ones((len(Z), 1)))
+
+
 def test_contrastive_is_that_of_the_paper() -> None:
     first, second, other = LOGITS, LOGITS[::-1] / 2, jnp.array([1, 0, 0, 1])
     d = np.linalg.norm(np.asarray(first - second, np.float64), axis=1)

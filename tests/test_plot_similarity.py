@@ -85,9 +85,23 @@ def test_distances_of_both_sorts_and_the_threshold() -> None:
         ([0.1, 0.2], [1, 1], ShapeError, "2 of them the same"),
         ([0.1, 0.2], [1], ShapeError, r"distances \(2,\)"),
         ([0.1, np.inf], [1, 0], FormatError, "not finite"),
+        ([0.1, 0.2], [1, 2], FormatError, "'same' is 2; expected 0 and 1"),
+        ([0.1, 0.2], [1, np.nan], FormatError, "'same' is nan"),
     ):
         with pytest.raises(error, match=f"plot.distances: .*{text}"):
             plot.distances(values, same)
+    for options, error, text in (
+        ({"threshold": np.nan}, ValueError, "a finite number"),
+        ({"threshold": (0.1, 0.2)}, TypeError, "is a tuple; expected a number"),
+        ({"bins": 0}, ValueError, "at least 1"),
+    ):
+        with pytest.raises(error, match=f"plot.distances: .*{text}"):
+            plot.distances([0.1, 0.2], [1, 0], **options)  # type: ignore[arg-type]
+
+
+def test_equal_distances_have_bars_all_the_same() -> None:
+    bars = plot.distances([1e6, 1e6], [1, 0], bins=4).axes[0].patches
+    assert all(np.isfinite(bar.get_height()) and bar.get_width() > 0 for bar in bars)
 
 
 def frames(axes: Any) -> list[tuple[float, ...]]:
@@ -110,15 +124,18 @@ def test_pairs_are_named_and_framed_by_whether_the_threshold_is_right() -> None:
     np.testing.assert_allclose(whole[2:10, 2:10], IMAGES[0] / 255)
     grey = plot.pairs(IMAGES[..., :1], {"near": ([[0, 5]], [0.2])})
     assert frames(grey.axes[0]) == [NEUTRAL] * 2
-    for images, panels, options, error, text in (
+    for images, given, options, error, text in (
         (IMAGES, {}, {}, ShapeError, "empty"),
         (IMAGES, {"x": ([[0, 1]], [0.1, 0.2])}, {}, ShapeError, r"'panels\['x'\]'"),
         (IMAGES, {"x": ([[0, 15]], [0.1])}, {}, FormatError, "from 0 to 15; expected indices of the 15"),
         (IMAGES[0], {"x": ([[0, 1]], [0.1])}, {"labels": LABELS}, ShapeError, "'labels'"),
+        (IMAGES, panels, {"labels": LABELS - 1, "names": "abc"}, FormatError, r"from -1 to 1; .*\[0, 3\)"),
+        (IMAGES, panels, {"labels": LABELS / 2}, ShapeError, "float64"),
+        (IMAGES, ([[0, 1]], [0.1]), {}, TypeError, "'panels' is a tuple; expected a Mapping"),
         (IMAGES[0, 0], {"x": ([[0, 1]], [0.1])}, {}, ShapeError, "'images'"),
     ):
         with pytest.raises(error, match=f"plot.pairs: .*{text}"):
-            plot.pairs(images, panels, **options)
+            plot.pairs(images, given, **options)
 
 
 def shots(answers: Any) -> FewShot:
@@ -140,5 +157,9 @@ def test_episodes_show_what_was_answered() -> None:
     assert [axes.get_title() for axes in alone.axes] == ["2 of 2"]
     with pytest.raises(ShapeError, match="'other' is of other episodes"):
         plot.episodes(IMAGES, found, other=other._replace(queries=other.queries + 1))
+    with pytest.raises(ValueError, match="'count' is 0"):
+        plot.episodes(IMAGES, found, count=0)
+    with pytest.raises(TypeError, match="'other' is a tuple; expected a FewShot"):
+        plot.episodes(IMAGES, found, other=tuple(found))  # type: ignore[arg-type]
     with pytest.raises(FormatError, match=r"'found.support' is int64 from 0 to 10"):
         plot.episodes(IMAGES[:9], found)

@@ -52,6 +52,10 @@ def test_bars_stand_side_by_side() -> None:
             plot.bars(bad)
     with pytest.raises(ShapeError, match="the same names"):
         plot.bars(groups, errors={"a": errors["a"]})
+    with pytest.raises(ValueError, match="'errors' is below 0"):
+        plot.bars({"a": {"x": 1.0}}, errors={"a": {"x": -1.0}})
+    with pytest.raises(TypeError, match="'groups' is a float; expected a Mapping"):
+        plot.bars({"x": 1.0})  # type: ignore[dict-item]
 
 
 def test_spread_draws_mean_and_deviation() -> None:

@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances, roc_curve
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from jaxdl import similarity
+from jaxdl.similarity import _labels
 
 KEY = jax.random.key(3)
 RNG = np.random.default_rng(0)
@@ -31,6 +32,14 @@ def test_differences_do_not_cancel_where_a_product_would() -> None:
     np.testing.assert_allclose(squared, exact**2, rtol=1e-6)
     product = (base**2).sum(1)[:, None] + (near**2).sum(1)[None] - 2 * base @ near.T
     assert np.abs(product - exact**2).max() > 0.1
+
+
+@pytest.mark.parametrize("form", ["euclidean", "squared_euclidean"])
+def test_what_is_no_number_spoils_its_own_distances_alone(form: str) -> None:
+    spoilt = X[:4].copy()
+    spoilt[1, 2], spoilt[3, 0] = np.nan, np.inf
+    found = np.asarray(similarity.distances(X[:3], spoilt, form=form))
+    np.testing.assert_array_equal(np.isfinite(found), [[True, False, True, False]] * 3)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +178,12 @@ def test_what_is_no_number_is_nobody_inside_a_program() -> None:
         assert np.isnan(verified.distances[0])
 
 
+def test_nobody_is_minus_one_whatever_integers_the_labels_are() -> None:
+    for dtype in (np.uint8, np.uint32, np.int64):
+        found = similarity.recognise(X + 100, X, LABELS.astype(dtype), threshold=1.0)
+        assert found.labels.tolist() == [-1] * len(X)
+
+
 def test_pairs_are_of_two_examples_half_of_one_class() -> None:
     found = similarity.pairs(KEY, LABELS, 301)
     first, second = np.asarray(found.indices).T
@@ -180,6 +195,13 @@ def test_pairs_are_of_two_examples_half_of_one_class() -> None:
     assert 0.3 < np.mean(found.same[:150]) < 0.7
     other = similarity.pairs(jax.random.key(4), LABELS, 301)
     assert (other.indices != found.indices).any()
+
+
+def test_what_is_drawn_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = jax.random.split(KEY, 10)
+    whole = _labels.each(jax.random.bits, keys, 3)
+    monkeypatch.setattr(_labels, "AT_ONCE", 12)
+    np.testing.assert_array_equal(_labels.each(jax.random.bits, keys, 3), whole)
 
 
 def test_hardest_pairs_are_those_of_brute_force() -> None:

@@ -1,5 +1,7 @@
 """Files out of a zip archive, in memory: nothing is unpacked, names are checked, and every size is capped."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -7,7 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from jaxdl.errors import FormatError
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+# ValueError: a name that is not the UTF-8 it is said to be.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError,
+    OSError, ValueError,
+)  # fmt: skip
 
 
 def read_members(

@@ -27,7 +27,7 @@ class Drawings:
     Raises:
         ShapeError: arrays of other shapes, or none.
         DtypeError: arrays of other dtypes.
-        FormatError: a number without a name, a name twice, or a character of two alphabets.
+        FormatError: a number without a name, a name twice, a drawer below 0, or a character of two alphabets.
 
     >>> drawings = Drawings(np.zeros((3, 4, 4, 1), np.uint8), np.array([0, 1, 2], np.int32),
     ...                     np.array([0, 0, 1], np.int32), np.zeros(3, np.int32),
@@ -46,7 +46,7 @@ class Drawings:
     alphabet_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if np.ndim(self.images) != 4 or not np.size(self.images):
+        if np.ndim(self.images) != 4 or not np.size(self.images) or np.shape(self.images)[3] != 1:
             raise ShapeError(
                 explain("Drawings", "images", got=f"of shape {np.shape(self.images)}",
                         expected="(n, height, width, 1), not empty", fix="images[..., None]")
@@ -57,6 +57,11 @@ class Drawings:
             ("alphabets", self.alphabet_names), ("drawers", None),
         ):  # fmt: skip
             object.__setattr__(self, field, _checked(field, getattr(self, field), count, names))
+        if self.drawers.min() < 0:
+            raise FormatError(
+                explain("Drawings", "drawers", got=f"from {self.drawers.min()} on", expected="0 or more",
+                        fix="count the drawers from 0")
+            )  # fmt: skip
         pairs = np.unique(np.stack([self.characters, self.alphabets], 1), axis=0)
         if (twice := np.flatnonzero(np.diff(pairs[:, 0]) == 0)).size:
             name = self.character_names[pairs[twice[0], 0]]

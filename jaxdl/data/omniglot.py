@@ -38,7 +38,9 @@ FILES = {
 FRAMINGS = ("published", "ink")
 _Key = tuple[str, int, int]  # alphabet, number of the character and of the drawer
 _SIDE = 105
-_MEMBER = re.compile(r"[^/]+/([^/]{1,100})/character(\d\d)/\d{4}_(\d\d)\.png")
+_MEMBER = re.compile(
+    r"[^/]+/([^/]{1,100})/character(?!00)([0-9]{2})/[0-9]{4}_(?!00)([0-9]{2})\.png"
+)  # fmt: skip
 _MAX_MEMBERS = 2**16  # of the 32,460 drawings and 1,673 folders of all alphabets
 _MAX_MEMBER = 2**16
 

@@ -77,9 +77,10 @@ def _photograph(
 ) -> jax.Array:
     """Return one photograph (size, size, 3) uint8."""
     own = jax.random.fold_in(key, person)
-    who = _faces.person(jax.random.uniform(jax.random.fold_in(own, 0), (_faces.OWN,)))
+    who = _faces.person(jax.random.uniform(jax.random.fold_in(own, 0), (_faces.OWN,), jnp.float32))
     # One call for all: each takes a second to compile.
-    numbers = jax.random.uniform(jax.random.fold_in(own, photograph + 1), (_faces.TAKEN + 3 * size**2,))
+    shape = (_faces.TAKEN + 3 * size**2,)
+    numbers = jax.random.uniform(jax.random.fold_in(own, photograph + 1), shape, jnp.float32)
     how = _faces.shot(numbers[: _faces.TAKEN], variety)
     grain = jnp.sqrt(2.0) * jax.lax.erf_inv(2 * jnp.maximum(numbers[_faces.TAKEN :], 1e-7) - 1)
     image = _faces.draw(who, how, size) + noise * grain.reshape(size, size, 3)

@@ -33,9 +33,10 @@ def split_classes(dataset: Dataset, sizes: Sequence[int], *, seed: int = 0) -> t
     (('Emmy', 'Kurt'), ('Ada',), [0, 0])
     """
     op = "split_classes"
-    if dataset.classes is None or np.ndim(dataset.targets) != 1:
+    if not isinstance(dataset, Dataset) or dataset.classes is None or np.ndim(dataset.targets) != 1:
+        got = repr(dataset) if isinstance(dataset, Dataset) else f"a {type(dataset).__name__}"
         raise DtypeError(
-            explain(op, "dataset", got=repr(dataset), expected="a classification, one label an example",
+            explain(op, "dataset", got=got, expected="a classification, one label an example",
                     fix="Dataset(inputs, labels, classes=names)")
         )  # fmt: skip
     names, counts = dataset.classes, np.bincount(dataset.targets, minlength=len(dataset.classes))
@@ -43,6 +44,11 @@ def split_classes(dataset: Dataset, sizes: Sequence[int], *, seed: int = 0) -> t
         raise FormatError(
             explain(op, "dataset", got=f"without an example of {names[int(counts.argmin())]!r}",
                     expected="examples of each class", fix="name the classes that are there")
+        )  # fmt: skip
+    if not isinstance(sizes, Sequence | np.ndarray):
+        raise DtypeError(
+            explain(op, "sizes", got=repr(sizes), expected="a number of classes for each part",
+                    fix=f"({len(names) - 1}, 1)")
         )  # fmt: skip
     numbers = [positive_integer(op, "sizes", size) for size in sizes]
     if sum(numbers) != len(names):

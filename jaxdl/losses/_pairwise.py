@@ -35,8 +35,10 @@ def table(first: jax.Array, second: jax.Array, form: str) -> jax.Array:
 
     if form != "squared_euclidean":
         return rows(first)
-    # Around their middle, since what all have in common would cost digits of the gradient.
-    middle = jax.lax.stop_gradient(jnp.mean(second, axis=0, keepdims=True))
+    # Around their middle, since what all have in common would cost digits of the gradient. Of what is finite,
+    # since one that is not would spoil the distances of all others.
+    middle = jnp.mean(jnp.where(jnp.isfinite(second), second, 0), axis=0, keepdims=True)
+    middle = jax.lax.stop_gradient(middle)
     product = _by_product(first - middle, second - middle)
     return jax.lax.stop_gradient(rows(first)) + (product - jax.lax.stop_gradient(product))
 
@@ -65,7 +67,7 @@ def matrix(op: str, argument: str, value: Any) -> jax.Array:
     if found.ndim != 2 or 0 in found.shape:
         raise ShapeError(
             explain(op, argument, got=f"of shape {found.shape}", expected="(examples, features), none 0",
-                    fix=f"{argument}.reshape(len({argument}), -1)")
+                    fix=f"{argument}[None]" if found.ndim < 2 else f"{argument}.reshape(len({argument}), -1)")
         )  # fmt: skip
     return found
 

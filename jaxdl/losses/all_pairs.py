@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxdl import _checks, _targets
 from jaxdl.losses import _pairwise
-from jaxdl.losses.similarity import _positive
+from jaxdl.losses.similarity import _factor, _positive
 
 PAIR_AVERAGES = ("pairs", "kinds")
 
@@ -42,7 +42,8 @@ def batch_contrastive(
         DtypeError: embeddings that are not floating, or labels that are not integers.
         ShapeError: embeddings that are not (n, features), or labels that are not (n,).
         FormatError: labels that the integers of the device cannot hold.
-        ValueError: unknown `average`, a `margin` that is not positive, or concrete labels of one class alone.
+        ValueError: unknown `average`, a `margin` that is not positive, a `factor` that is not finite, or
+            concrete labels of one class alone.
 
     Example:
         >>> x, y = jnp.array([[0.0, 0.0], [0.0, 0.5], [3.0, 0.0]]), jnp.array([0, 0, 1])
@@ -56,6 +57,7 @@ def batch_contrastive(
     _checks.one_of(op, "average", average, PAIR_AVERAGES)
     batch = _pairwise.batch(op, embeddings, labels)
     margin = _positive(op, "margin", margin, batch.embeddings.dtype)
+    _factor(op, factor)
     values = _averaged(batch.embeddings, batch.same, batch.other, margin, average=average)
     return (values * jnp.asarray(factor, values.dtype)).astype(batch.dtype)
 

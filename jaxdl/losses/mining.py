@@ -51,7 +51,9 @@ def mined_triplet(
 
     Args:
         embeddings: floating array (n, features), normalised or not; computed in float32 or wider.
-        labels: integers (n,); draw batches that hold several examples of each of several classes.
+        labels: integers (n,); draw batches that hold several examples of each of several classes, as
+            `train.by_class` does. An evaluation takes the examples in their order: where they stand class by
+            class, its batches are to be larger than a class.
         margin: by how much n must lie farther away than p, positive, or a traced scalar.
         mining: ``"batch_all"``, every triplet; ``"batch_hard"``, of each anchor its farthest positive and its
             nearest negative; ``"semi_hard"``, every positive, and negatives that lie farther than it, but by

@@ -81,7 +81,7 @@ def contrastive(
     Raises:
         DtypeError: embeddings that are not floating, or `same` that are not numbers.
         ShapeError: the shapes do not fit.
-        ValueError: a `margin` that is not positive.
+        ValueError: a `margin` that is not positive, or a `factor` that is not finite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -93,6 +93,7 @@ def contrastive(
         Hadsell, Chopra and LeCun (2006), with ``Y = 1 - same`` and factor 1/2.
     """
     op = "contrastive"
+    _factor(op, factor)
     first, second = _embeddings(op, first=first, second=second)
     d = _distance(first, second)
     same = _targets.zero_to_one(op, "same", same)
@@ -153,6 +154,11 @@ def _embeddings(op: str, **arrays: jax.Array) -> list[jax.Array]:
     for name, value in others:
         _checks.same_shape(op, first, leading, name, value)
     return list(found.values())
+
+
+def _factor(op: str, value: float | jax.Array) -> None:
+    # One number: an array would be broadcast against the losses.
+    _checks.in_range(op, "factor", value, -sys.float_info.max, float("inf"), "a finite number")
 
 
 def _positive(op: str, argument: str, value: float | jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:

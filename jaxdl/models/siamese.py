@@ -26,7 +26,8 @@ class Siamese(nnx.Module):
 
     An array gives embeddings, a dict ``{"first": ..., "second": ...}`` gives `Twins`: both sides go through
     the encoder in one pass, so that batch norm sees them as one batch, and embeddings of single inputs lie in
-    the same space. The model file of an encoder of one's own is loaded by ``train.load(path, net=net)``.
+    the same space. Its model file holds no config: it is loaded by ``train.load(path, net=net)``, with the
+    network as it was trained, `normalise` included, which the parameters do not tell.
 
     Args:
         encoder: a module that maps (batch, ...) to (batch, features), such as an `Embedder`.

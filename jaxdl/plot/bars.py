@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.plot import _figure
 
 if TYPE_CHECKING:
@@ -35,24 +35,29 @@ def bars(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ShapeError: no group, none of whose ways there is a value, or groups of different ways.
+        DtypeError: groups or errors that are no dicts of dicts.
+        ShapeError: no group, none of whose ways there is a value, or groups or errors of different ways.
+        FormatError: an error below 0.
 
     Example:
         >>> figure = bars({"Greek": {"net": 0.95, "pixels": 0.5}, "Latin": {"net": 0.93, "pixels": 0.6}})
         >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
         [0.95, 0.93, 0.5, 0.6]
     """
+    for argument, parts in (("groups", groups), ("errors", groups if errors is None else errors)):
+        for part in (parts, *(parts.values() if isinstance(parts, Mapping) else ())):
+            fix = "{'Greek': {'net': 0.95, 'pixels': 0.5}}"
+            _figure.require("plot.bars", argument, part, Mapping, fix)
     rows = list(groups.values())
     ways = list(rows[0]) if rows else []
-    wrong = [
-        name for parts in (groups, errors or groups) for name in groups if list(parts.get(name, ())) != ways
-    ]
-    if not ways or wrong:
-        got = f"of ways {list(groups[wrong[0]])} in {wrong[0]!r}" if wrong else "empty"
-        raise ShapeError(
-            explain("plot.bars", "groups", got=got, expected=f"in every group {ways or 'some values'}",
-                    fix="give every group, and its errors, the same names in the same order")
-        )  # fmt: skip
+    _check_ways("groups", groups, groups, ways)
+    if errors is not None:
+        _check_ways("errors", errors, groups, ways)
+        if any(value < 0 for part in errors.values() for value in part.values()):
+            raise FormatError(
+                explain("plot.bars", "errors", got="below 0", expected="half widths of 0 or more",
+                        fix="pass the width, not the lower end")
+            )  # fmt: skip
     figure = _figure.figure(1, panel_size=(6.4, 1.2 + 0.28 * len(rows) * (len(ways) + 1)))
     (axes,) = figure.axes
     places = np.arange(len(rows)) * (len(ways) + 1)
@@ -71,3 +76,16 @@ def bars(
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
     _figure.save(figure, path)
     return figure
+
+
+def _check_ways(
+    argument: str, parts: Mapping[str, Mapping[str, float]], groups: Mapping[str, object], ways: list[str]
+) -> None:
+    wrong = [name for name in {**groups, **parts} if name not in groups or list(parts.get(name, ())) != ways]
+    if not ways or wrong:
+        got = f"of ways {list(parts.get(wrong[0], ()))} in {wrong[0]!r}" if wrong else "empty"
+        expected = f"in every group {ways or 'some values'}, and no other group"
+        raise ShapeError(
+            explain("plot.bars", argument, got=got, expected=expected,
+                    fix="give every group, and its errors, the same names in the same order")
+        )  # fmt: skip

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl._checks import positive_integer
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.plot import _figure
-from jaxdl.plot.similarity import _shown
+from jaxdl.plot.similarity import _labels, _shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +47,9 @@ def pairs(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ShapeError: no pair, or indices, distances or labels of another shape.
-        FormatError: an index beyond the images.
+        DtypeError: panels that are no dict.
+        ShapeError: no pair, or indices, distances or labels of another shape, or labels that are no integers.
+        FormatError: an index beyond the images, or a label without a name.
 
     Example:
         >>> figure = pairs(np.zeros((3, 8, 8, 1)), {"near": ([[0, 1], [0, 2]], [0.25, 0.5])})
@@ -56,14 +58,12 @@ def pairs(
     """
     op = "plot.pairs"
     pictures = _images(op, images)
+    _figure.require(op, "panels", panels, Mapping, "{'nearest': (hardest.other, hardest.other_distances)}")
     found = {title: _panel(op, title, panel, len(pictures)) for title, panel in panels.items()}
     if not found:
         raise ShapeError(explain(op, "panels", got="empty", expected="pairs by title",
                                  fix="{'nearest': (indices, distances)}"))  # fmt: skip
-    kinds = None if labels is None else np.asarray(labels)
-    if kinds is not None and kinds.shape != (len(pictures),):
-        raise ShapeError(explain(op, "labels", got=f"of shape {kinds.shape}", expected=f"({len(pictures)},)",
-                                 fix="one for each image"))  # fmt: skip
+    kinds = None if labels is None else _labels(op, labels, len(pictures), names)
     columns = max(len(indices) for indices, _ in found.values())
     figure = _figure.figure(columns, rows=len(found), panel_size=(1.75, 1.45))
     for axes in figure.axes:
@@ -87,8 +87,8 @@ def episodes(
 ) -> "Figure":
     """Draw episodes of few examples: what was shown, what was asked for, and what was answered.
 
-    Below each question stands the example whose class it was given: framed green where that is right, red
-    where it is wrong.
+    Of each class the first question is drawn and counted. Below it stands the example whose class it was
+    given: framed green where that is right, red where it is wrong.
 
     Args:
         images: (examples, height, width, channels), those whose embeddings were judged.
@@ -103,8 +103,10 @@ def episodes(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        DtypeError: something else than what `similarity.few_shot` returned.
         ShapeError: images of another shape, or `other` of other episodes.
         FormatError: an index beyond the images.
+        ValueError: a `count` below 1.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -115,8 +117,12 @@ def episodes(
         >>> [axes.get_title() for axes in episodes(images, found).axes]
         ['3 of 3', '3 of 3']
     """
+    from jaxdl.similarity import FewShot
+
     op = "plot.episodes"
-    pictures = _images(op, images)
+    pictures, count = _images(op, images), positive_integer(op, "count", count)
+    for argument, one in (("found", found), *((("other", other),) if other is not None else ())):
+        _figure.require(op, argument, one, FewShot, "similarity.few_shot(embeddings, labels, key=key)")
     support, queries = (np.asarray(part)[:count] for part in (found.support, found.queries))
     if other is not None and not np.array_equal(np.asarray(other.queries)[:count], queries):
         raise ShapeError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl._checks import positive_integer
+from jaxdl._checks import in_range, positive_integer
 from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.plot import _figure
 from jaxdl.plot._boxes import picture
@@ -105,7 +105,9 @@ def distances(
     Raises:
         MissingExtraError: matplotlib is not installed.
         ShapeError: lengths that differ, or no pairs of one sort.
-        FormatError: distances that are not finite.
+        FormatError: distances that are not finite, or `same` other than 0 and 1.
+        DtypeError: a threshold that is no number, or bins that are not whole.
+        ValueError: a threshold that is not finite, or no bins.
 
     Example:
         >>> axes = distances([0.1, 0.2, 0.9, 1.0], [1, 1, 0, 0], threshold=0.5).axes[0]
@@ -113,7 +115,15 @@ def distances(
         'same: 0 of 2 above the threshold'
     """
     op = "plot.distances"
-    values, alike = np.asarray(distances, np.float64), np.asarray(same).astype(bool)
+    values, found = np.asarray(distances, np.float64), np.asarray(same)
+    if not np.isin(found, (0, 1)).all():
+        raise FormatError(
+            explain(op, "same", got=f"{found[~np.isin(found, (0, 1))][0]}", expected="0 and 1, or booleans",
+                    fix="labels[first] == labels[second]")
+        )  # fmt: skip
+    alike, bins = found.astype(bool), positive_integer(op, "bins", bins)
+    if threshold is not None:
+        in_range(op, "threshold", threshold, -np.inf, np.inf, "a finite number")
     if values.ndim != 1 or values.shape != alike.shape or alike.all() or not alike.any():
         raise ShapeError(
             explain(op, "same", got=f"of shape {alike.shape}, {int(alike.sum())} of them the same",
@@ -122,7 +132,9 @@ def distances(
         )  # fmt: skip
     _check_finite(op, "distances", values)
     figure = _figure.figure(1, panel_size=(6.0, 3.8))
-    axes, edges = figure.axes[0], np.linspace(values.min(), values.max() + 1e-12, bins + 1).tolist()
+    axes, low, high = figure.axes[0], values.min(), values.max()
+    # Of equal distances a bar has some width all the same.
+    edges = np.linspace(low, high if high > low else high + 1e-6 * max(1, abs(high)), bins + 1).tolist()
     for part, name, colour in ((alike, "same", "C0"), (~alike, "different", "C3")):
         if threshold is not None:
             wrong = (values > threshold) if name == "same" else (values <= threshold)

@@ -1,5 +1,6 @@
 """Labels that are known before anything is compiled, and the places of each class's examples."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +10,8 @@ import numpy as np
 from jaxdl import _checks
 from jaxdl.errors import DtypeError, FormatError, explain
 from jaxdl.losses import _pairwise
+
+AT_ONCE = 2**22  # numbers, 16 MiB
 
 
 class Places(NamedTuple):
@@ -53,6 +56,13 @@ def finite(op: str, argument: str, value: Any) -> jax.Array:
                         fix="look for the network's first number that is not finite")
             )  # fmt: skip
     return _checks.single(found)
+
+
+def each(function: Callable[[jax.Array], Any], keys: jax.Array, numbers: int) -> Any:
+    """Return ``vmap(function)(keys)``, in parts where all would hold more than `AT_ONCE` numbers."""
+    if len(keys) * numbers <= AT_ONCE:
+        return jax.vmap(function)(keys)
+    return jax.lax.map(function, keys, batch_size=max(1, AT_ONCE // numbers))
 
 
 def draw(key: jax.Array, rows: jax.Array, counts: jax.Array, classes: int, examples: int) -> jax.Array:

@@ -69,6 +69,11 @@ def normalise(embeddings: jax.Array) -> jax.Array:
     """
     x = _checks.floating("normalise", "embeddings", embeddings)
     _checks.rank_at_least("normalise", "embeddings", x, 1, "(..., features)")
+    if not x.shape[-1]:
+        raise ShapeError(
+            explain("normalise", "embeddings", got=f"of shape {x.shape}", expected="(..., features), none 0",
+                    fix="pass embeddings that have features")
+        )  # fmt: skip
     return _normalised(_checks.single(x)).astype(x.dtype)
 
 

@@ -124,7 +124,8 @@ def _run(
         support, asked = drawn[:, :shots], drawn[:, shots:]
         return support, asked, _answers(x[support], x[asked], rule)
 
-    support, asked, answers = jax.vmap(episode)(keys)
+    numbers = ways * (shots + queries) * (x.shape[1] + rows.shape[1]) + counts.size
+    support, asked, answers = _labels.each(episode, keys, numbers)
     right = answers == jnp.arange(ways, dtype=answers.dtype)[None, :, None]
     known = jnp.all(answers >= 0, (1, 2))
     accuracies = jnp.where(known, jnp.mean(right, (1, 2), dtype=x.dtype), jnp.nan)

@@ -153,11 +153,13 @@ def _draw(
 ) -> Pairs:  # fmt: skip
     half = count // 2
     first, second, order = jax.random.split(key, 3)
-    same = jax.vmap(lambda key: _labels.draw(key, several, of_several, 1, 2)[0])
-    other = jax.vmap(lambda key: _labels.draw(key, rows, of_rows, 2, 1)[:, 0])
-    halves = same(jax.random.split(first, half)), other(jax.random.split(second, count - half))
+    numbers = of_rows.size + 2 * rows.shape[1]
+    same = _labels.each(lambda key: _labels.draw(key, several, of_several, 1, 2)[0],
+                        jax.random.split(first, half), numbers)  # fmt: skip
+    other = _labels.each(lambda key: _labels.draw(key, rows, of_rows, 2, 1)[:, 0],
+                         jax.random.split(second, count - half), numbers)  # fmt: skip
     shuffled = jax.random.permutation(order, count)
-    return Pairs(jnp.concatenate(halves)[shuffled], (shuffled < half).astype(jnp.int32))
+    return Pairs(jnp.concatenate([same, other])[shuffled], (shuffled < half).astype(jnp.int32))
 
 
 def _classed(op: str, labels: Any) -> np.ndarray:

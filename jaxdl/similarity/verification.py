@@ -98,7 +98,7 @@ def recognise(
         [7, 3, -1]
 
     Reference:
-        With an unlimited threshold it is ``sklearn.neighbors.KNeighborsClassifier(1)``.
+        With a threshold beyond all distances it is ``sklearn.neighbors.KNeighborsClassifier(1)``.
     """
     op = "recognise"
     queries, gallery = _labels.finite(op, "queries", queries), _labels.finite(op, "gallery", gallery)
@@ -108,10 +108,14 @@ def recognise(
             explain(op, "gallery", got=f"of shape {gallery.shape}", expected=f"(n, {queries.shape[1]})",
                     fix="embed both by the same network")
         )  # fmt: skip
-    names = _checks.widened(_pairwise.kinds_of(op, labels, gallery))
+    names = _pairwise.kinds_of(op, labels, gallery)
+    # Signed: nobody is -1, which unsigned numbers would turn into their largest.
+    signed = names.astype(jnp.int64 if names.dtype == jnp.uint64 else jnp.int32)
+    names = signed if jnp.issubdtype(names.dtype, jnp.unsignedinteger) else _checks.widened(names)
     if not isinstance(names, jax.core.Tracer) and np.asarray(names).min() < 0:
         raise FormatError(
-            explain(op, "labels", got=f"{np.asarray(names).min()}", expected="0 or more: -1 is for nobody",
+            explain(op, "labels", got=f"{np.asarray(names).min()}",
+                    expected=f"0 or more in {names.dtype}: -1 is for nobody",
                     fix="number the people from 0")
         )  # fmt: skip
     return _recognised(queries, gallery, names, _limit(op, threshold, queries), form=form)

@@ -15,6 +15,7 @@ from jaxdl.data._named import Named, check_pair, numbers, shape_of, singles
 from jaxdl.data._validate import check_labels
 from jaxdl.errors import DtypeError, FormatError, ShapeError, explain
 from jaxdl.net import Net
+from jaxdl.train.by_class import ByClass
 from jaxdl.train.health import entry
 from jaxdl.train.health import labels as class_labels
 from jaxdl.train.parts import rule
@@ -96,7 +97,7 @@ def examples(data: Examples, name: str) -> tuple[Named, Named]:
 
 def arrays(
     net: Net, data: Examples, valid: Examples | None, scaling: Any, hyper: Hyper, plan: Plan = ALONE,
-    *, labels: str = "classes",
+    *, labels: str = "classes", shuffle: Any = None,
 ) -> Arrays:  # fmt: skip
     """Check every example against the network and put all on the devices of a plan."""
     _check_scaling(scaling)
@@ -105,6 +106,8 @@ def arrays(
         _check_alike(parts[0][0], parts[1][0], "inputs")
     if labels == "classes":
         _check_classes(data, valid)
+    if isinstance(shuffle, ByClass):
+        shuffle.check_order("fit", parts[0][1])
     if len(parts) == 2:
         _check_alike(parts[0][1], parts[1][1], "targets")
     for name, (inputs, targets) in zip(("data", "valid"), parts):

@@ -136,7 +136,8 @@ def fit(
                           seed=seed, host=host, options=options)  # fmt: skip
     spec = door.spec(epochs, batch_size, metrics, valid, options)
     spec.layout.same((hyper, seed, epochs, batch_size), "hyper, seed, epochs or batch_size")
-    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout, labels=spec.labels)
+    arrays = door.arrays(net, data, valid, scaling, hyper, spec.layout, labels=spec.labels,
+                         shuffle=spec.shuffle)  # fmt: skip
     door.ranges(net, arrays, optimizer, hyper)
     keys = door.keys(seed)
     runner = runner_of(net, loss, optimizer, spec, penalty)

@@ -18,7 +18,7 @@ SENTENCES = {
 FIXES = {
     "label": "check the targets against the number of outputs",
     "loss": "lower the learning rate, scale the inputs, or look for tokens, lengths, labels or boxes out of "
-    "range",
+    "range, or for batches of one class, of which no pairs are made (train.by_class)",
     "gradient": "lower the learning rate, or look for a division by zero or a log of zero in the loss",
     "parameters": "lower the learning rate",
 }

@@ -91,6 +91,11 @@ def batch_order(
 
 def check_shuffle(op: str, shuffle: str | ByClass) -> None:
     """Raise `ValueError` unless `shuffle` is the name of an order, or what `by_class` returned."""
+    if getattr(shuffle, "__name__", shuffle) == "by_class":
+        raise ValueError(
+            explain(op, "shuffle", got="by_class itself", expected="what it returns for the training labels",
+                    fix="shuffle=train.by_class(training, per_class=4)")
+        )  # fmt: skip
     if not isinstance(shuffle, ByClass):
         _checks.one_of(op, "shuffle", shuffle, SHUFFLES)
 

@@ -164,7 +164,7 @@ def rate_range(
         penalty: as in `fit`.
         scaling: as in `fit`.
         seed: as in `fit`.
-        options: further fields of `Spec`: `shuffle`, `reduction`, `frozen`.
+        options: further fields of `Spec`: `shuffle`, `labels`, `reduction`, `frozen`.
 
     Returns:
         `RateRange`, drawn by `plot.rate_range`.
@@ -187,7 +187,7 @@ def rate_range(
     spec = Spec(1, batch_size, **options)
     _check_rates(low, high)
     values = door.hyper(hyper)
-    arrays = door.arrays(net, data, None, scaling, values, labels=spec.labels)
+    arrays = door.arrays(net, data, None, scaling, values, labels=spec.labels, shuffle=spec.shuffle)
     run = _runner(net, loss, optimizer, spec, steps, rate, smoothing, penalty)
     return run(*door.keys(seed), arrays, values, jnp.float32(low), jnp.float32(high))
 

@@ -84,14 +84,14 @@ class Spec:
             batch (a dict, where the inputs are one) after the scaling. The key follows from the order, so
             that the members of a sweep that share the order share what is drawn.
         accumulate: micro-batches a step; their gradients are added up before the one update, for the memory
-            of one. Batch norm sees the micro-batch.
+            of one. Batch norm sees the micro-batch, and so does a loss of pairs of the batch: fewer pairs.
         average: decay of an exponential moving average of the parameters, in [0, 1), with bias correction
             (`optim.track_average`). The validation then measures the averaged parameters. None keeps none.
         shard: a plan of `train.shard` for several devices; None leaves all on one.
 
     Raises:
         ValueError: an entry out of range, a metric called "loss", or an `accumulate` that does not divide a
-            batch.
+            batch, or leaves a micro-batch of `by_class` without two whole classes.
         DtypeError: a count that is no whole number, or a part of the wrong kind.
     """
 
@@ -139,6 +139,8 @@ class Spec:
                         fix=f"batch_size={-(-self.batch_size // share) * share}")
             )  # fmt: skip
         self.layout.check(self.batch_size, self.accumulate)
+        if isinstance(self.shuffle, ByClass):
+            self.shuffle.check_micro_batches("Spec", self.batch_size, self.accumulate)
         for name, function in self.metrics:
             if name in RESERVED or name.startswith("valid_") or not callable(function):
                 raise ValueError(

@@ -147,6 +147,8 @@ HOSTILE = {
     "folder": ([("x/../../", b"")], "a name that leaves the archive"),
     "unexpected": ([("x/readme.txt", b"hello")], r"'x/readme.txt'; expected names of the form <folder>"),
     "letters": ([("x/a/characterXY/0001_01.png", GOOD)], "expected names of the form"),
+    "from nought": ([("x/a/character00/0001_01.png", GOOD)], "expected names of the form"),
+    "drawer nought": ([("x/a/character01/0001_00.png", GOOD)], "expected names of the form"),
     "same drawer": ([(NAMED, GOOD), ("x/a/character01/0002_01.png", GOOD)], "a second drawing"),
     "bomb": ([(NAMED, bytes(2**17))], "which unpacks to 131072 bytes, more than the 65536 allowed"),
     "no picture": ([(NAMED, b"no picture")], r"0001_01\.png is no PNG"),
@@ -186,7 +188,15 @@ def test_corrupt_members_are_named(lay: Lay) -> None:
     whole = packed([(NAMED, GOOD)])
     start = whole.index(b"0001_01.png") + len("0001_01.png")
     lying = packed([(NAMED, bytes(2**21))]).replace(struct.pack("<I", 2**21), struct.pack("<I", 100))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(NAMED, GOOD)
+    packed_by_lzma = stream.getvalue()
     broken = {
+        r"0001_01\.png', which is broken \(Corrupt": packed_by_lzma[: start + 9]
+        + b"\xff"
+        + packed_by_lzma[start + 10 :],
+        "a broken one .*utf-8": packed([("x/\u00e9/1.png", GOOD)]).replace("\u00e9".encode(), b"\xff\xfe"),
         r"0001_01\.png', which is broken \(Bad CRC": lying,
         "is no zip archive": whole[:-10],
         "is no zip": b"no archive",
@@ -241,6 +251,8 @@ def test_drawings_are_checked() -> None:
     for change, error, words in (
         ({"images": images[:0]}, ShapeError, r"'images' is of shape \(0, 4, 4, 1\)"),
         ({"images": images / 2}, DtypeError, "float64; expected uint8"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint8)}, ShapeError, r"expected \(n, height, width, 1\)"),
+        ({"drawers": numbers - 1}, FormatError, "'drawers' is from -1 on"),
         ({"drawers": numbers[:1]}, ShapeError, "one for each of 2 images"),
         ({"drawers": [0.0, 1.0]}, DtypeError, "expected int32"),
         ({"characters": numbers + 1}, FormatError, "from 1 to 2, for 2 names"),

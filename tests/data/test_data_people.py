@@ -33,6 +33,13 @@ def test_photographs_hang_on_their_numbers_alone() -> None:
     assert np.abs(photographs(others, 2) - photographs(few, 2)).mean() > 10
 
 
+def test_photographs_are_the_same_in_double_precision() -> None:
+    single = people(KEY, 2, 2, size=8).inputs.astype(int)
+    with jax.enable_x64(True):
+        double = people(KEY, 2, 2, size=8).inputs
+    assert np.abs(single - double).max() <= 1
+
+
 def test_each_photograph_differs_and_each_person(drawn: np.ndarray) -> None:
     flat = drawn.reshape(20, -1)
     apart = np.abs(flat[:, None] - flat[None]).mean(2)
@@ -201,6 +208,8 @@ def test_classes_that_cannot_be_split() -> None:
         (whole, (1.5, 1.5), 0, DtypeError, "a whole number"),
         (whole, (2, 1), 2**32, ValueError, r"in \[0, 2\*\*32\)"),
         (numbers, (1,), 0, DtypeError, "expected a classification"),
+        (whole, 3, 0, DtypeError, r"'sizes' is 3; .*Fix: \(2, 1\)"),
+        ((np.zeros((4, 2)), [0, 0, 1, 2]), (2, 1), 0, DtypeError, "'dataset' is a tuple"),
         (named, (2, 1), 0, FormatError, "without an example of 'c'"),
     ):
         with pytest.raises(error, match=f"split_classes: .*{text}"):

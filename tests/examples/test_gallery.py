@@ -99,3 +99,11 @@ def test_a_failure_is_told_and_keeps_the_former_entry(
     assert "no such gate" in said
     assert _gallery.kept() == former
     assert "Reached: all four rows; 6 s on 2 cores." in (tmp_path / "README.md").read_text()
+
+
+def test_a_picture_of_an_earlier_run_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gates.py").write_text("print('reached: all four rows')\n")
+    monkeypatch.setattr(_gallery, "HERE", tmp_path)
+    (tmp_path / "work" / "gates").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "work" / "gates" / "gates.png")
+    assert _gallery.run(_gallery.STOPS["gates"], tmp_path / "work") == "drew no gates.png"

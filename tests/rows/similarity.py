@@ -49,7 +49,12 @@ def torch_mined(torch: Any, x: Any, labels: Any, **options: Any) -> Any:
 
 BATCH_BAD: tuple[Bad, ...] = (
     ((INTEGERS, KINDS), {}, DtypeError, "'embeddings' is of dtype int32"),
-    ((X[0], KINDS), {}, ShapeError, r"of shape \(5,\); expected \(examples, features\)"),
+    (
+        (X[0], KINDS),
+        {},
+        ShapeError,
+        r"\(5,\); expected \(examples, features\), none 0. Fix: embeddings\[None\]",
+    ),
     ((X[:0], KINDS[:0]), {}, ShapeError, "none 0"),
     ((X, KINDS[:3]), {}, ShapeError, r"of shape \(3,\); expected one label an embedding, \(4,\)"),
     ((X, KINDS[:, None]), {}, ShapeError, r"\(4, 1\)"),
@@ -114,6 +119,7 @@ GALLERY_BAD: tuple[Bad, ...] = (
     ((X, X, KINDS[:2]), {"threshold": 1.0}, ShapeError, "one label an embedding"),
     ((X, X, KINDS + 2**40), {"threshold": 1.0}, FormatError, "labels that int32 can hold"),
     ((X, X, KINDS - 1), {"threshold": 1.0}, FormatError, "-1 is for nobody"),
+    ((X, X, KINDS.astype(np.uint32) + 2**31), {"threshold": 1.0}, FormatError, "0 or more in int32"),
     ((X, X, KINDS + 0.5), {"threshold": 1.0}, DtypeError, "'labels' is of dtype float"),
     *(((*args, KINDS), *rest) for args, *rest in THRESHOLD_OF_RULE_BAD),
 )
@@ -161,7 +167,12 @@ OPS: tuple[Op, ...] = (
     Op(
         "losses.batch_contrastive", partial(losses.batch_contrastive, margin=2.0, average="kinds"), batch,
         partial(oracles.batch_contrastive, margin=2.0, average="kinds"),
-        (*BATCH_BAD, ((X, KINDS), {"average": "classes"}, ValueError, "'pairs', 'kinds'")),
+        (
+            *BATCH_BAD,
+            ((X, KINDS), {"average": "classes"}, ValueError, "'pairs', 'kinds'"),
+            ((X, KINDS), {"factor": X[:, :1]}, DtypeError, r"'factor' is a \w+; expected a number"),
+            ((X, KINDS), {"factor": float("nan")}, ValueError, "a finite number"),
+        ),
         extremes=((ROWS, KINDS), (np.zeros_like(ROWS), KINDS)), batched=False, length=8,
     ),
     Op(
@@ -182,6 +193,7 @@ OPS: tuple[Op, ...] = (
             ((INTEGERS,), {}, DtypeError, "'embeddings' is of dtype int32"),
             ((jnp.float32(1),), {}, ShapeError, r"\(..., features\)"),
             (([1.0],), {}, DtypeError, "is a list"),
+            ((X[:, :0],), {}, ShapeError, r"of shape \(4, 0\)"),
         ),
         extremes=((ROWS,), (np.zeros_like(ROWS),)), length=5,
         torch=lambda torch, x: torch.nn.functional.normalize(x, dim=-1),

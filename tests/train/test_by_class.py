@@ -1,5 +1,7 @@
 """Batches of some classes with some examples of each, drawn inside the compiled run."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,6 +77,7 @@ def test_equal_labels_are_one_program_and_other_labels_are_not() -> None:
         (["a", "b"], 2, DtypeError, "np.unique"),
         ([[0, 1]], 2, ShapeError, r"\(1, 2\)"),
         (np.zeros(0, int), 2, ShapeError, "not empty"),
+        ([[0], [0, 1]], 2, DtypeError, "object"),
     ],
 )
 def test_bad_labels(labels: object, per_class: int, error: type, words: str) -> None:
@@ -93,6 +96,32 @@ def test_batches_that_do_not_fit(batch_size: int) -> None:
 def test_labels_of_other_data() -> None:
     with pytest.raises(ShapeError, match="the classes of 4 examples"):
         draw(1, by_class([0, 0, 1, 1], per_class=2), 4)
+
+
+def test_labels_that_are_traced() -> None:
+    with pytest.raises(DtypeError, match="'labels' is traced"):
+        jax.make_jaxpr(lambda labels: by_class(labels).counts)(LABELS)
+
+
+def test_the_order_is_the_same_type_in_double_precision() -> None:
+    with jax.enable_x64(True):
+        orders = draw(2, by_class(LABELS, per_class=2), 4)
+    assert orders.dtype == np.int32
+    assert set(np.unique(LABELS[orders[0]], return_counts=True)[1]) == {2}
+
+
+@pytest.mark.parametrize(("per_class", "accumulate", "fits"), [(6, 3, 1), (3, 4, 2), (2, 6, 3), (4, 2, 1)])
+def test_micro_batches_hold_two_whole_classes(per_class: int, accumulate: int, fits: int) -> None:
+    drawn = by_class(np.repeat(np.arange(6), 6), per_class=per_class)
+    with pytest.raises(ValueError, match=rf"2 whole classes or more.*Fix: accumulate={fits}$"):
+        Spec(1, 12, shuffle=drawn, accumulate=accumulate)
+    assert Spec(1, 12, shuffle=drawn, accumulate=fits).accumulate == fits
+
+
+@pytest.mark.parametrize("shuffle", ["by_class", by_class])
+def test_by_class_itself_is_no_order(shuffle: Any) -> None:
+    with pytest.raises(ValueError, match=r"by_class itself.*Fix: shuffle=train\.by_class\(training"):
+        Spec(1, 4, shuffle=shuffle)
 
 
 WIDE = functional(lambda rngs: Linear(3, 2, rngs=rngs))
@@ -124,6 +153,15 @@ def test_labels_of_embeddings_have_no_bound() -> None:
     by_hand = spread(jnp.asarray(fitted.predict(POINTS)), jnp.asarray(LABELS)).mean()
     assert measured == pytest.approx(float(by_hand), rel=1e-5)
     assert np.isfinite(valid.history["valid_loss"]).all()
+
+
+def test_labels_in_another_order_than_the_examples() -> None:
+    sequel = LABELS[::-1].copy()
+    run = {"loss": spread, "optimizer": optim.sgd(0.1), "epochs": 1, "batch_size": 4, "labels": "identities"}
+    with pytest.raises(FormatError, match="'shuffle' is by_class of the targets in another order"):
+        fit(WIDE, (POINTS, sequel), shuffle=by_class(LABELS, per_class=2), progress="off", **run)
+    # Other labels than the targets may well be meant.
+    by_class(LABELS, per_class=2).check_order("fit", sequel + 1)
 
 
 def test_other_meanings_of_labels() -> None:

@@ -128,7 +128,8 @@ def sweep(
                     expected="a plan for members, or None", fix="shard=train.shard.members()")
         )  # fmt: skip
     found, signals = members(hyper, seeds), StopSignal(stop_on, op="sweep")
-    arrays = door.arrays(net, data, valid, scaling, found.first, labels=spec.labels)
+    arrays = door.arrays(net, data, valid, scaling, found.first, labels=spec.labels,
+                         shuffle=spec.shuffle)  # fmt: skip
     check_ranges(found, net, arrays, optimizer)
     plan = Plan(Parts(net, loss, optimizer, spec, penalty), arrays, found,
                 shared=batches == "shared", shard=shard)  # fmt: skip
