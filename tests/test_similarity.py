@@ -10,6 +10,7 @@ from sklearn.metrics import pairwise_distances, roc_curve
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 
 from jaxdl import similarity
+from jaxdl.errors import FormatError
 from jaxdl.similarity import _labels
 
 KEY = jax.random.key(3)
@@ -235,6 +236,11 @@ def test_the_hardest_pair_of_each_class_and_of_each_two() -> None:
     assert found.other.tolist() == [pair for _, pair in other[:count]]
     with pytest.raises(ValueError, match=f"at most {count}: there are {count} pairs of the same class"):
         similarity.hardest_pairs(X, LABELS, count=count + 1, distinct=True)
+
+
+def test_distances_that_overflow_are_no_pairs() -> None:
+    with pytest.raises(FormatError, match=r"distances overflow.*similarity\.normalise"):
+        similarity.hardest_pairs(X * 1e30, LABELS, count=2, form="squared_euclidean")
 
 
 def test_labels_must_be_known_before_compiling() -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import _checks
-from jaxdl.errors import ShapeError, explain
+from jaxdl.errors import FormatError, ShapeError, explain
 from jaxdl.losses import DISTANCES, _pairwise
 from jaxdl.similarity import _labels
 
@@ -93,7 +93,7 @@ def hardest_pairs(
     Raises:
         DtypeError: embeddings that are not floating, labels that are no integers or traced.
         ShapeError: embeddings that are not (n, features), or labels that are not (n,).
-        FormatError: embeddings that are not finite.
+        FormatError: embeddings that are not finite, or so large that their distances are not.
         ValueError: fewer than `count` pairs of either kind, or an unknown form.
 
     Example:
@@ -120,7 +120,14 @@ def hardest_pairs(
         )  # fmt: skip
     kinds = np.unique(known, return_inverse=True)[1].astype(np.int32)
     classes = len(sizes) if distinct else None
-    return _hardest(x, jnp.asarray(kinds), count=count, classes=classes, form=form)
+    found = _hardest(x, jnp.asarray(kinds), count=count, classes=classes, form=form)
+    sound = jnp.isfinite(found.same_distances).all() & jnp.isfinite(found.other_distances).all()
+    if not isinstance(sound, jax.core.Tracer) and not bool(sound):
+        raise FormatError(
+            explain(op, "embeddings", got="so large that distances overflow", expected="finite distances",
+                    fix="similarity.normalise(embeddings)")
+        )  # fmt: skip
+    return found
 
 
 @partial(jax.jit, static_argnames=("count", "classes", "form"))

@@ -165,5 +165,5 @@ def fit(
     found = runner.finished(moment.carry)(moment.carry)
     fitted = Fitted(net, found.params, found.state, found.opt_state, moment.history, timing, hyper,
                     arrays.scaling, classes, spec.recorded, found.average, found.stopping, moment.stopped,
-                    example_of(arrays))  # fmt: skip
+                    example_of(arrays), spec.labels)  # fmt: skip
     return host.end(fitted, moment)

@@ -46,6 +46,7 @@ class Trained:
     hyper: Hyper
     scaling: Any
     reduction: str
+    labels: str
 
     def predict(self, inputs: Any, *, batch_size: int = 1024) -> Any:
         """Return the outputs for raw inputs (examples, ...), scaled as in training; see `train.predict`."""
@@ -56,7 +57,7 @@ class Trained:
         self, data: Any, *, loss: Loss, metrics: Mapping[str, Metric] | None = None, **options: Any
     ) -> dict[str, float]:
         """Return loss and metrics over a data set, reduced as in training; see `train.evaluate`."""
-        options.setdefault("reduction", self.reduction)
+        options = {"reduction": self.reduction, "labels": self.labels} | options
         return evaluate(self.net, self.params, self.state, data, loss=loss, metrics=metrics,
                         scaling=self.scaling, hyper=self.hyper, **options)  # fmt: skip
 
@@ -80,6 +81,7 @@ class Fitted(Trained):
         stopping: where early stopping ended, or None.
         stopped: why the run ended before its last epoch, such as ``"early stopping"``, or None.
         example: shape and dtype of one example of the inputs, a `jax.ShapeDtypeStruct`, or a dict of such.
+        labels: what integer targets are, as trained: ``"classes"`` or ``"identities"``.
     """
 
     net: Net
@@ -96,6 +98,7 @@ class Fitted(Trained):
     stopping: Stopping | None = None
     stopped: str | None = None
     example: Any = None
+    labels: str = "classes"
 
     def __repr__(self) -> str:
         count = sum(leaf.size for leaf in jax.tree.leaves(self.params))

@@ -33,6 +33,7 @@ class Restored(Trained):
         reduction: of the losses, as trained.
         average: the averaged parameters, where the run kept them, else None.
         classes: None, as a run does not save them.
+        labels: what integer targets are, as trained: ``"classes"`` or ``"identities"``.
     """
 
     net: Net
@@ -45,6 +46,7 @@ class Restored(Trained):
     reduction: str = "mean"
     average: Tree | None = None
     classes: tuple[str, ...] | None = None
+    labels: str = "classes"
 
 
 def restore(folder: str | Path, net: Net, *, which: str = "best", scaling: Any = None) -> Restored:
@@ -91,7 +93,7 @@ def restore(folder: str | Path, net: Net, *, which: str = "best", scaling: Any =
         average = optim.averaged_params(saved.tree["opt_state"], params)
     recorded = "mean" if saved.record["spec"]["reduction"] == "sum" else saved.record["spec"]["reduction"]
     return Restored(net, params, state, _hyper(saved.record), scaling, saved.record["epoch"], saved.score,
-                    recorded, average)  # fmt: skip
+                    recorded, average, labels=saved.record["spec"]["labels"])  # fmt: skip
 
 
 def _like(net: Net, scaling: Any, record: dict[str, Any]) -> dict[str, Any]:

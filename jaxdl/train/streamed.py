@@ -111,7 +111,7 @@ def fit_stream(
     names = valid.classes if isinstance(valid, Dataset) else None
     fitted = Fitted(net, end.params, end.state, end.opt_state, moment.history, timing, hyper, whole.scaling,
                     names, spec.recorded, end.average, end.stopping, moment.stopped,
-                    example_of(whole))  # fmt: skip
+                    example_of(whole), spec.labels)  # fmt: skip
     return host.end(fitted, moment)
 
 

@@ -149,7 +149,7 @@ def test_labels_of_embeddings_have_no_bound() -> None:
     )
     fitted = fit(WIDE, (POINTS, LABELS), labels="identities", **run)
     assert fitted.history["loss"][-1] < fitted.history["loss"][0]
-    measured = fitted.evaluate((POINTS, LABELS), loss=spread, labels="identities")["loss"]
+    measured = fitted.evaluate((POINTS, LABELS), loss=spread)["loss"]
     by_hand = spread(jnp.asarray(fitted.predict(POINTS)), jnp.asarray(LABELS)).mean()
     assert measured == pytest.approx(float(by_hand), rel=1e-5)
     assert np.isfinite(valid.history["valid_loss"]).all()

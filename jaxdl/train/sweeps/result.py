@@ -44,6 +44,7 @@ class Sweep:
         average: the averaged parameters, where ``average=`` asked for them, else None.
         stopping: where early stopping ended, or None.
         example: shape and dtype of one example of the inputs, a `jax.ShapeDtypeStruct`, or a dict of such.
+        labels: what integer targets are, as trained: ``"classes"`` or ``"identities"``.
     """
 
     net: Net
@@ -64,6 +65,7 @@ class Sweep:
     average: Tree | None = None
     stopping: Stopping | None = None
     example: Any = None
+    labels: str = "classes"
 
     def __repr__(self) -> str:
         counts = {status: self.status.count(status) for status in STATUSES}
@@ -116,7 +118,7 @@ class Sweep:
         stopped = {STOPPED: EARLY, INTERRUPTED: INTERRUPTED}.get(self.status[index])
         return Fitted(self.net, params, state, opt_state, history, self.timing, hyper, self.scaling,
                       self.classes, self.reduction, average, stopping, stopped,
-                      self.example)  # fmt: skip
+                      self.example, self.labels)  # fmt: skip
 
     def final(self, name: str) -> np.ndarray:
         """Return the value of a curve that belongs to the parameters of each member, (members,).

@@ -200,5 +200,5 @@ def _result(plan: Plan, session: Session, compile_s: float, classes: tuple[str, 
     return Sweep(
         plan.parts.net, end.params, end.state, end.opt_state, history, members, tuple(status.tolist()),
         epochs, errors, timing, plan.strategy, plan.form.width, plan.arrays.scaling, classes, spec.recorded,
-        end.average, end.stopping, example_of(plan.arrays),
+        end.average, end.stopping, example_of(plan.arrays), spec.labels,
     )  # fmt: skip
