@@ -62,8 +62,7 @@ class EmbedderConfig:
 class Embedder(nnx.Module):
     """Blocks of convolution, batch norm, ReLU and pooling by two, and a linear layer to the embedding.
 
-    Without the linear layer a new kind of thing is compared by what was seen where, which carries over
-    better to kinds unlike those that were trained on.
+    Without the linear layer a new kind of thing is compared by what was seen where.
 
     Args:
         config: widths and sizes.

@@ -93,7 +93,7 @@ def restore(folder: str | Path, net: Net, *, which: str = "best", scaling: Any =
         average = optim.averaged_params(saved.tree["opt_state"], params)
     recorded = "mean" if saved.record["spec"]["reduction"] == "sum" else saved.record["spec"]["reduction"]
     return Restored(net, params, state, _hyper(saved.record), scaling, saved.record["epoch"], saved.score,
-                    recorded, average, labels=saved.record["spec"]["labels"])  # fmt: skip
+                    recorded, average, labels=saved.record["spec"].get("labels", "classes"))  # fmt: skip
 
 
 def _like(net: Net, scaling: Any, record: dict[str, Any]) -> dict[str, Any]:
